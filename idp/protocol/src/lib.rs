@@ -1,0 +1,1 @@
+//! What the specifications say: pure rules of OAuth and OpenID Connect, and JOSE.

@@ -1,0 +1,1 @@
+//! Counterparts of identity: the population register and the face comparison, over their wire formats.

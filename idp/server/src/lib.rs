@@ -1,0 +1,1 @@
+//! The binary tongban: command line, configuration, wiring, telemetry, background jobs.

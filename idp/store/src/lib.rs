@@ -1,0 +1,1 @@
+//! SQL of the identity half, and the engine-neutral Db and Tx that both halves use.

@@ -1,0 +1,1 @@
+//! The attribute that turns a department's functions into a plugin.

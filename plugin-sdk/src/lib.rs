@@ -1,0 +1,1 @@
+//! What a department's programmer uses to write a plugin.

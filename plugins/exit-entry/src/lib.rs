@@ -1,0 +1,1 @@
+//! Exit-entry services: passport renewal, group-travel endorsement.

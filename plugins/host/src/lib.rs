@@ -1,0 +1,1 @@
+//! The WebAssembly host: admission, limits, linking, host functions, versions of a plugin.

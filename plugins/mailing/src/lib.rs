@@ -1,0 +1,1 @@
+//! Counterparts of mail: express carrier, SMS over CMPP.

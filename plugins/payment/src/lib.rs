@@ -1,0 +1,1 @@
+//! Counterparts of money: the UnionPay gateway's wire protocol.

@@ -1,0 +1,1 @@
+//! Pages of the hall: citizen, officer's desk, supervision.

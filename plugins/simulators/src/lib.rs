@@ -1,0 +1,1 @@
+//! The outside, acted: bank, express, SMS, population register, face, demo partners.

@@ -1,0 +1,1 @@
+//! Hostile and clumsy plugins inside the real host.
