@@ -1,0 +1,173 @@
+//! The command line. One file per command; data on stdout, talk on stderr; exit status 0 ok,
+//! 1 the thing asked about is not so, 2 wrong usage.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+mod audit;
+mod citizen;
+mod client;
+mod compile;
+mod key;
+mod serve;
+mod simulator;
+mod staff;
+
+/// One sign-in, every public-security service of a province.
+#[derive(Debug, Parser)]
+#[command(name = "tongban", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole product on this machine, with nothing to prepare.
+    Demo(crate::demo::DemoArgs),
+    /// Runs a deployment.
+    Serve(Place),
+    /// Checks a configuration without starting.
+    Check(Place),
+    /// Brings the database's schema up to date.
+    Migrate(Place),
+    /// Prints the commented configuration with every default.
+    Config,
+    /// Prints a fresh master secret for `[secrets]`.
+    Secret,
+    /// Partners (relying parties).
+    Client(client::ClientArgs),
+    /// Citizens and their accounts.
+    Citizen(citizen::CitizenArgs),
+    /// Officers and administrators.
+    Staff(staff::StaffArgs),
+    /// Signing keys.
+    Key(key::KeyArgs),
+    /// The audit trail.
+    Audit(audit::AuditArgs),
+    /// Load from a second process against a running deployment.
+    Load(crate::load::LoadArgs),
+    /// One counterpart of the demo, acted.
+    Simulator(simulator::SimulatorArgs),
+    /// Compiles a plugin under limits; started by the plugin host.
+    #[command(hide = true)]
+    CompilePlugin(compile::CompileArgs),
+}
+
+/// Which deployment a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub config: Option<PathBuf>,
+    /// A demo's data directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl Place {
+    /// Loads the configuration that `--config` or `--data` names (default: the demo's).
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        match (&self.config, &self.data) {
+            (Some(file), _) => Config::load(file),
+            (None, data) => {
+                let data = data.clone().unwrap_or_else(|| PathBuf::from("data/demo"));
+                Config::load(&data.join("tongban.toml"))
+            }
+        }
+    }
+}
+
+/// How a command ends when it does not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The thing asked about is not so, or could not be done: status 1.
+    No(String),
+    /// Wrong usage: status 2.
+    Usage(String),
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str("\ncaused by: ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        Self::No(text)
+    }
+}
+
+/// Prints one line of data.
+#[allow(clippy::print_stdout)] // Data goes to stdout; this is the one place.
+pub fn data(line: impl std::fmt::Display) {
+    println!("{line}");
+}
+
+/// Says something to the person.
+#[allow(clippy::print_stderr)] // Talk goes to stderr; this is the one place.
+pub fn talk(line: impl std::fmt::Display) {
+    eprintln!("{line}");
+}
+
+/// Parses the command line and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            talk(format_args!("error: the runtime cannot start: {cause}"));
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::No(text)) => {
+            talk(format_args!("error: {text}"));
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(text)) => {
+            talk(format_args!("error: {text}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => crate::demo::run(args).await,
+        Command::Serve(place) => serve::run(&place).await,
+        Command::Check(place) => serve::check(&place).await,
+        Command::Migrate(place) => serve::migrate(&place).await,
+        Command::Config => {
+            data(crate::config::DEFAULTS.trim_end());
+            Ok(())
+        }
+        Command::Secret => {
+            data(crate::ambient::system().secret());
+            Ok(())
+        }
+        Command::Client(args) => client::run(args).await,
+        Command::Citizen(args) => citizen::run(args).await,
+        Command::Staff(args) => staff::run(args).await,
+        Command::Key(args) => key::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Load(args) => crate::load::run(args).await,
+        Command::Simulator(args) => simulator::run(args).await,
+        Command::CompilePlugin(args) => compile::run(&args),
+    }
+}

@@ -1,0 +1,5 @@
+//! One binary for all house rules.
+
+mod documents;
+mod rooms;
+mod size;
