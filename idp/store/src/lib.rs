@@ -1,1 +1,27 @@
-//! SQL of the identity half, and the engine-neutral Db and Tx that both halves use.
+//! SQL of the identity half, and the engine-neutral [`Db`] and [`Tx`] that both halves use.
+//!
+//! One SQL text serves SQLite and PostgreSQL; every statement is registered by [`statement!`] and
+//! prepared on both by a test. Columns are text, integer and blob only.
+
+pub mod audit;
+pub mod db;
+pub mod error;
+pub mod migrate;
+pub mod outbox;
+mod postgres;
+pub mod row;
+mod sqlite;
+pub mod statement;
+pub mod testing;
+pub mod value;
+pub mod vault;
+
+pub use db::{Db, Options, Tx, Unit};
+pub use error::StoreError;
+pub use row::Row;
+pub use statement::Statement;
+pub use value::Value;
+pub use vault::Vault;
+
+#[doc(hidden)]
+pub use linkme;

@@ -1,0 +1,209 @@
+//! Effects on their way outside: messages, parcels, money.
+//!
+//! `pending → sending (lease) → sent | unknown | failed | dead`. A row is written in the
+//! transaction of what caused it and carried by the worker in plugins/engine. The same key with
+//! other content is refused: at most one effect outside a key.
+
+use serde_json::Value as Json;
+
+use crate::{Row, StoreError, Tx, args, statement};
+
+/// An effect to be carried out under a key.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Row id, time-ordered.
+    pub id: String,
+    /// The key that the counterpart sees.
+    pub key: String,
+    /// `sms`, `express`, `payment`.
+    pub interface: &'static str,
+    /// What it belongs to: a case's number, or none.
+    pub subject: Option<String>,
+    /// What the counterpart is asked for; sealed.
+    pub arguments: Json,
+    /// Milliseconds UTC.
+    pub at: i64,
+}
+
+/// A row that the worker holds under a lease.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Row id.
+    pub id: String,
+    /// The key that the counterpart sees.
+    pub key: String,
+    /// As [`Entry::interface`].
+    pub interface: String,
+    /// As [`Entry::subject`].
+    pub subject: Option<String>,
+    /// As [`Entry::arguments`].
+    pub arguments: Json,
+    /// The state before the claim: `pending`, `sending` (an expired lease: nobody knows) or
+    /// `unknown`.
+    pub state: String,
+    /// Attempts before this one.
+    pub attempts: i64,
+    /// When the lease ends; settling names it, so that a late worker cannot overwrite.
+    pub lease_until: i64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settled {
+    /// Done, with the counterpart's answer.
+    Sent(Json),
+    /// Refused for good.
+    Failed(String),
+    /// Nobody knows: ask again at this time.
+    Unknown(i64, String),
+    /// It did not leave: send at this time.
+    Again(i64, String),
+    /// Given up; an operator must look.
+    Dead(String),
+}
+
+statement!(
+    ENQUEUE,
+    "insert into outbox (id, key, interface, subject, arguments, fingerprint, state, next_at,
+     created_at) values ($1, $2, $3, $4, $5, $6, 'pending', $7, $7) on conflict (key) do nothing"
+);
+statement!(FINGERPRINT, "select fingerprint from outbox where key = $1");
+statement!(
+    DUE,
+    "select id, key, interface, subject, arguments, state, attempts from outbox
+     where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
+     order by next_at limit $2",
+    // Several workers must not wait for each other's rows.
+    postgres: "select id, key, interface, subject, arguments, state, attempts from outbox
+     where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
+     order by next_at limit $2 for update skip locked"
+);
+statement!(
+    CLAIM,
+    "update outbox set state = case when state = 'unknown' then 'unknown' else 'sending' end,
+     lease_until = $2, attempts = attempts + 1 where id = $1"
+);
+statement!(
+    SETTLE,
+    "update outbox set state = $3, answer = $4, problem = $5, next_at = $6, lease_until = 0,
+     settled_at = $7 where id = $1 and lease_until = $2"
+);
+statement!(
+    NEXT,
+    "select min(case when lease_until > next_at then lease_until else next_at end) as at
+     from outbox where state in ('pending', 'sending', 'unknown')"
+);
+statement!(COUNTS, "select interface, state, count(*) as n from outbox group by interface, state");
+statement!(FIND, "select state, answer, problem from outbox where key = $1");
+
+fn fingerprint(tx: &Tx, entry: &Entry) -> String {
+    // Keyed, because arguments hold phone numbers that a plain digest would give away.
+    tx.vault().blind("outbox.fingerprint", &format!("{} {}", entry.interface, entry.arguments))
+}
+
+/// Writes an effect. The same key with the same content is one effect.
+///
+/// # Errors
+/// [`StoreError::Conflict`] for a used key with other content.
+pub async fn enqueue(tx: &mut Tx, entry: Entry) -> Result<(), StoreError> {
+    let print = fingerprint(tx, &entry);
+    let sealed = tx.vault().seal("outbox.arguments", entry.arguments.to_string())?;
+    let row = args![entry.id, &entry.key, entry.interface, entry.subject, sealed, &print, entry.at];
+    if tx.execute(&ENQUEUE, row).await? == 0 {
+        let known = tx.one(&FINGERPRINT, args![&entry.key]).await?.text("fingerprint")?;
+        if known != print {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+/// Takes up to `limit` due rows under a lease of `lease` milliseconds.
+///
+/// # Errors
+/// As the database says.
+pub async fn claim(
+    tx: &mut Tx,
+    now: i64,
+    lease: i64,
+    limit: u32,
+) -> Result<Vec<Claimed>, StoreError> {
+    let rows = tx.all(&DUE, args![now, limit]).await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.text("id")?;
+        tx.execute(&CLAIM, args![&id, now + lease]).await?;
+        claimed.push(opened(tx, &row, id, now + lease)?);
+    }
+    Ok(claimed)
+}
+
+fn opened(tx: &Tx, row: &Row, id: String, lease_until: i64) -> Result<Claimed, StoreError> {
+    let arguments = tx.vault().open("outbox.arguments", &row.blob("arguments")?)?;
+    Ok(Claimed {
+        id,
+        key: row.text("key")?,
+        interface: row.text("interface")?,
+        subject: row.text_opt("subject")?,
+        arguments: serde_json::from_slice(&arguments)
+            .map_err(|cause| StoreError::Data(cause.to_string()))?,
+        state: row.text("state")?,
+        attempts: row.int("attempts")?,
+        lease_until,
+    })
+}
+
+/// Records how an attempt ended; false if the lease was lost in between.
+///
+/// # Errors
+/// As the database says.
+pub async fn settle(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    now: i64,
+    settled: &Settled,
+) -> Result<bool, StoreError> {
+    let (state, answer, problem, next_at, done) = match settled {
+        Settled::Sent(answer) => ("sent", Some(answer.to_string()), None, 0, Some(now)),
+        Settled::Failed(code) => ("failed", None, Some(code.as_str()), 0, Some(now)),
+        Settled::Unknown(at, code) => ("unknown", None, Some(code.as_str()), *at, None),
+        Settled::Again(at, code) => ("pending", None, Some(code.as_str()), *at, None),
+        Settled::Dead(code) => ("dead", None, Some(code.as_str()), 0, Some(now)),
+    };
+    let answer = answer.map(|text| tx.vault().seal("outbox.answer", text)).transpose()?;
+    let row = args![&claimed.id, claimed.lease_until, state, answer, problem, next_at, done];
+    Ok(tx.execute(&SETTLE, row).await? == 1)
+}
+
+/// When the worker has to look again, milliseconds UTC; none if nothing waits.
+///
+/// # Errors
+/// As the database says.
+pub async fn next_at(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+    tx.one(&NEXT, args![]).await?.int_opt("at")
+}
+
+/// Rows by interface and state.
+///
+/// # Errors
+/// As the database says.
+pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let rows = tx.all(&COUNTS, args![]).await?;
+    rows.iter().map(|row| Ok((row.text("interface")?, row.text("state")?, row.int("n")?))).collect()
+}
+
+/// State, answer and problem of a key.
+///
+/// # Errors
+/// As the database says.
+pub async fn find(
+    tx: &mut Tx,
+    key: &str,
+) -> Result<Option<(String, Option<Json>, Option<String>)>, StoreError> {
+    let Some(row) = tx.optional(&FIND, args![key]).await? else { return Ok(None) };
+    let answer = match row.blob_opt("answer")? {
+        Some(sealed) => serde_json::from_slice(&tx.vault().open("outbox.answer", &sealed)?).ok(),
+        None => None,
+    };
+    Ok(Some((row.text("state")?, answer, row.text_opt("problem")?)))
+}

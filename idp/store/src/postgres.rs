@@ -1,0 +1,201 @@
+//! PostgreSQL through sqlx: a unit of work is a transaction, run again when it lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::{
+    Arguments as _, Column as _, Executor as _, PgConnection, PgPool, Row as _, TypeInfo as _,
+};
+
+use crate::db::{Tx, TxEngine, Unit};
+use crate::{Row, Statement, StoreError, Value, Vault};
+
+/// How often a unit is run again after losing a race.
+const ATTEMPTS: u32 = 8;
+
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections.max(2))
+            .acquire_timeout(Duration::from_secs(10))
+            // A ping before every use costs a tenth to a half of the throughput.
+            .test_before_acquire(false)
+            .connect(url)
+            .await
+            .map_err(failed)?;
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn write<T, E, F>(
+        &self,
+        name: &'static str,
+        vault: &Arc<Vault>,
+        unit: F,
+    ) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> Unit<'a, T, E> + Send + Sync,
+        T: Send,
+        E: From<StoreError> + Send,
+    {
+        let mut attempt = 1;
+        loop {
+            let transaction = self.pool.begin().await.map_err(failed)?;
+            let mut tx =
+                Tx { engine: TxEngine::Postgres(transaction), vault: vault.clone(), lost: false };
+            let outcome = unit(&mut tx).await;
+            let mut lost = tx.lost;
+            let TxEngine::Postgres(transaction) = tx.engine else {
+                return Err(StoreError::Database("a unit changed its engine".to_owned()).into());
+            };
+            let outcome = match outcome {
+                Ok(value) => match transaction.commit().await.map_err(failed) {
+                    Ok(()) => Ok(value),
+                    Err(cause) => {
+                        lost = matches!(cause, StoreError::Retry);
+                        Err(cause.into())
+                    }
+                },
+                Err(error) => {
+                    // A broken connection rolls back by itself.
+                    let _ = transaction.rollback().await;
+                    Err(error)
+                }
+            };
+            if !lost || attempt == ATTEMPTS {
+                return outcome;
+            }
+            tracing::debug!(name, attempt, "a unit of work lost a race and runs again");
+            attempt += 1;
+        }
+    }
+
+    pub(crate) async fn read<T, E, F>(
+        &self,
+        _name: &'static str,
+        vault: &Arc<Vault>,
+        unit: F,
+    ) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> Unit<'a, T, E> + Send + Sync,
+        E: From<StoreError>,
+    {
+        let connection = self.pool.acquire().await.map_err(failed)?;
+        let engine = TxEngine::PostgresRead(connection);
+        let mut tx = Tx { engine, vault: vault.clone(), lost: false };
+        unit(&mut tx).await
+    }
+
+    pub(crate) async fn script(&self, text: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await.map_err(failed)?;
+        // Several nodes may start at once: one migrates, the others wait here.
+        let lock = "select pg_advisory_xact_lock(7236810)".to_owned();
+        transaction.execute(sqlx::AssertSqlSafe(lock)).await.map_err(failed)?;
+        transaction
+            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())))
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    pub(crate) async fn prepare(&self, statement: &'static Statement) -> Result<(), StoreError> {
+        use sqlx::SqlSafeStr as _;
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        (&mut *connection)
+            .prepare(statement.for_postgres().into_sql_str())
+            .await
+            .map(drop)
+            .map_err(|cause| StoreError::Database(format!("{}: {cause}", statement.name)))
+    }
+}
+
+fn failed(cause: sqlx::Error) -> StoreError {
+    let code = cause.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    match code.as_ref() {
+        "23505" => StoreError::Conflict,
+        "40001" | "40P01" => StoreError::Retry,
+        _ => StoreError::Database(cause.to_string()),
+    }
+}
+
+fn named(statement: &Statement, cause: sqlx::Error) -> StoreError {
+    match failed(cause) {
+        StoreError::Database(text) => StoreError::Database(format!("{}: {text}", statement.name)),
+        other => other,
+    }
+}
+
+fn arguments(args: &[Value]) -> Result<PgArguments, StoreError> {
+    let mut bound = PgArguments::default();
+    for value in args {
+        let added = match value {
+            Value::Text(text) => bound.add(text.as_deref()),
+            Value::Int(number) => bound.add(*number),
+            Value::Blob(bytes) => bound.add(bytes.as_deref()),
+        };
+        added.map_err(|cause| StoreError::Data(cause.to_string()))?;
+    }
+    Ok(bound)
+}
+
+pub(crate) async fn execute(
+    connection: &mut PgConnection,
+    statement: &'static Statement,
+    args: &[Value],
+) -> Result<u64, StoreError> {
+    let done = sqlx::query_with(statement.for_postgres(), arguments(args)?)
+        .execute(connection)
+        .await
+        .map_err(|cause| named(statement, cause))?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn all(
+    connection: &mut PgConnection,
+    statement: &'static Statement,
+    args: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let answer = sqlx::query_with(statement.for_postgres(), arguments(args)?)
+        .fetch_all(connection)
+        .await
+        .map_err(|cause| named(statement, cause))?;
+    let columns: Arc<[String]> = answer.first().map_or_else(
+        || Arc::from([]),
+        |row| row.columns().iter().map(|column| column.name().to_owned()).collect(),
+    );
+    answer
+        .iter()
+        .map(|row| {
+            let values =
+                (0..columns.len()).map(|index| value(row, index)).collect::<Result<_, _>>();
+            Ok(Row { columns: columns.clone(), values: values? })
+        })
+        .collect()
+}
+
+fn value(row: &PgRow, index: usize) -> Result<Value, StoreError> {
+    let kind = row.column(index).type_info().name().to_owned();
+    let value = match kind.as_str() {
+        "INT8" => row.try_get(index).map(Value::Int),
+        "INT4" => row.try_get::<Option<i32>, _>(index).map(|n| Value::Int(n.map(i64::from))),
+        "BOOL" => row.try_get::<Option<bool>, _>(index).map(|b| Value::Int(b.map(i64::from))),
+        "BYTEA" => row.try_get(index).map(Value::Blob),
+        _ => row.try_get(index).map(Value::Text),
+    };
+    value.map_err(|cause| StoreError::Data(cause.to_string()))
+}
+
+/// Creates an empty database, dropping one of the same name that an earlier process left.
+pub(crate) async fn create_database(server: &str, name: &str) -> Result<(), StoreError> {
+    use sqlx::Connection as _;
+    let mut connection = PgConnection::connect(server).await.map_err(failed)?;
+    for text in [format!("drop database if exists {name}"), format!("create database {name}")] {
+        connection.execute(sqlx::AssertSqlSafe(text)).await.map_err(failed)?;
+    }
+    connection.close().await.map_err(failed)
+}

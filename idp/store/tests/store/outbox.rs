@@ -1,0 +1,85 @@
+//! One effect a key, one worker a row.
+
+use idp_store::StoreError;
+use idp_store::outbox::{self, Claimed, Entry, Settled};
+use serde_json::{Value, json};
+
+use crate::engines::Fresh;
+
+fn entry(key: &str, arguments: Value) -> Entry {
+    let id = format!("id-{key}-{arguments}");
+    Entry { id, key: key.into(), interface: "sms", subject: None, arguments, at: 10 }
+}
+
+async fn enqueue(fresh: &Fresh, entry: Entry) -> Result<(), StoreError> {
+    fresh
+        .db
+        .write("enqueue", move |tx| {
+            let entry = entry.clone();
+            Box::pin(async move { outbox::enqueue(tx, entry).await })
+        })
+        .await
+}
+
+async fn claim(fresh: &Fresh, now: i64) -> Vec<Claimed> {
+    fresh
+        .db
+        .write::<_, StoreError, _>("claim", move |tx| {
+            Box::pin(async move { outbox::claim(tx, now, 100, 10).await })
+        })
+        .await
+        .unwrap()
+}
+
+async fn settle(fresh: &Fresh, claimed: &Claimed, settled: Settled) -> bool {
+    let claimed = claimed.clone();
+    fresh
+        .db
+        .write::<_, StoreError, _>("settle", move |tx| {
+            let (claimed, settled) = (claimed.clone(), settled.clone());
+            Box::pin(async move { outbox::settle(tx, &claimed, 20, &settled).await })
+        })
+        .await
+        .unwrap()
+}
+
+async fn the_same_key_is_one_effect_and_other_content_is_refused(fresh: Fresh) {
+    enqueue(&fresh, entry("k", json!({"to": "1"}))).await.unwrap();
+    enqueue(&fresh, entry("k", json!({"to": "1"}))).await.unwrap();
+    let other = enqueue(&fresh, entry("k", json!({"to": "2"}))).await;
+    assert!(matches!(other, Err(StoreError::Conflict)));
+    assert_eq!(claim(&fresh, 10).await.len(), 1);
+}
+
+async fn a_lease_holds_others_off_and_its_end_lets_them_ask(fresh: Fresh) {
+    enqueue(&fresh, entry("k", json!({}))).await.unwrap();
+    let first = claim(&fresh, 10).await.remove(0);
+    assert_eq!(first.state, "pending");
+    assert!(claim(&fresh, 50).await.is_empty());
+    let second = claim(&fresh, 110).await.remove(0);
+    assert_eq!(second.state, "sending", "nobody knows whether the first was carried out");
+    assert!(!settle(&fresh, &first, Settled::Sent(json!(1))).await, "a late worker is ignored");
+    assert!(settle(&fresh, &second, Settled::Unknown(200, "timeout".into())).await);
+    assert!(claim(&fresh, 150).await.is_empty());
+    let third = claim(&fresh, 200).await.remove(0);
+    assert_eq!(third.state, "unknown");
+    assert!(settle(&fresh, &third, Settled::Sent(json!({"label": "x"}))).await);
+    assert!(claim(&fresh, 10_000).await.is_empty());
+}
+
+async fn workers_side_by_side_share_the_rows(fresh: Fresh) {
+    for n in 0..20 {
+        enqueue(&fresh, entry(&format!("k{n}"), json!({}))).await.unwrap();
+    }
+    let (a, b) = tokio::join!(claim(&fresh, 10), claim(&fresh, 10));
+    let mut ids: Vec<_> = a.iter().chain(&b).map(|row| row.id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), a.len() + b.len(), "no row twice");
+}
+
+crate::on_both! {
+    one_effect => super::the_same_key_is_one_effect_and_other_content_is_refused;
+    leases => super::a_lease_holds_others_off_and_its_end_lets_them_ask;
+    side_by_side => super::workers_side_by_side_share_the_rows;
+}
