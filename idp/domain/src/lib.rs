@@ -1,1 +1,5 @@
 //! What is true of our data: citizen, account, session, consent, client, grant, key, audit trail.
+//!
+//! Nothing here reads a clock, a file, a socket or global randomness.
+
+pub mod ambient;
