@@ -3,3 +3,4 @@
 //! Nothing here reads a clock, a file, a socket or global randomness.
 
 pub mod ambient;
+pub mod citizen;
