@@ -1,1 +1,20 @@
 //! What the specifications say: pure rules of OAuth and OpenID Connect, and JOSE.
+//!
+//! Nothing here does I/O, reads a clock or knows a store. Every rule stands with its section.
+
+pub mod acr;
+pub mod assertion;
+pub mod authorize;
+pub mod claims;
+pub mod client;
+pub mod error;
+pub mod jose;
+pub mod metadata;
+pub mod pairwise;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod scope;
+pub mod token;
+
+pub use error::{ErrorCode, ProtocolError};

@@ -1,0 +1,92 @@
+//! Two axes of assurance: proofing (who is it, a lasting fact) and authentication (this session).
+
+use serde::{Deserialize, Serialize};
+
+const PROOFING: &str = "urn:tongban:proofing:";
+const AUTH: &str = "urn:tongban:auth:";
+
+/// All values, for the metadata.
+pub const VALUES: &[&str] = &[
+    "urn:tongban:proofing:1",
+    "urn:tongban:proofing:2",
+    "urn:tongban:proofing:3",
+    "urn:tongban:proofing:4",
+    "urn:tongban:auth:1",
+    "urn:tongban:auth:2",
+];
+
+/// What a request asks of each axis; 0 asks nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// 0–5.
+    pub proofing: u8,
+    /// 0–3.
+    pub auth: u8,
+    /// The request cannot go on without it (`essential`, OpenID Connect Core §5.5.1.1).
+    pub essential: bool,
+}
+
+/// Levels that a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// 1–5.
+    pub proofing: u8,
+    /// 1–3.
+    pub auth: u8,
+}
+
+fn level(value: &str, prefix: &str, most: u8) -> Option<u8> {
+    let level: u8 = value.strip_prefix(prefix)?.parse().ok()?;
+    (1..=most).contains(&level).then_some(level)
+}
+
+/// Reads `acr_values`: in order of preference (OpenID Connect Core §3.1.2.1), so the first known
+/// value of each axis counts; unknown ones are ignored.
+#[must_use]
+pub fn wanted(acr_values: Option<&str>) -> Wanted {
+    let mut wanted = Wanted::default();
+    for value in acr_values.unwrap_or_default().split(' ').take(16) {
+        if let Some(level) = level(value, PROOFING, 5).filter(|_| wanted.proofing == 0) {
+            wanted.proofing = level;
+        }
+        if let Some(level) = level(value, AUTH, 3).filter(|_| wanted.auth == 0) {
+            wanted.auth = level;
+        }
+    }
+    wanted
+}
+
+impl Wanted {
+    /// Whether a session satisfies both axes.
+    #[must_use]
+    pub fn satisfied(self, reached: Reached) -> bool {
+        reached.proofing >= self.proofing && reached.auth >= self.auth
+    }
+}
+
+/// The `acr` claim: the axis that was asked for; proofing if both or neither.
+#[must_use]
+pub fn claim(wanted: Wanted, reached: Reached) -> String {
+    if wanted.auth > 0 && wanted.proofing == 0 {
+        format!("{AUTH}{}", reached.auth)
+    } else {
+        format!("{PROOFING}{}", reached.proofing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_each_axis_is_asked_for_and_unknown_values_are_ignored() {
+        let both = wanted(Some("urn:x urn:tongban:auth:2 urn:tongban:proofing:4"));
+        assert_eq!((both.proofing, both.auth), (4, 2));
+        assert_eq!(wanted(Some("urn:tongban:proofing:9 1")), Wanted::default());
+        let reached = Reached { proofing: 4, auth: 1 };
+        assert!(!both.satisfied(reached));
+        assert_eq!(claim(wanted(Some("urn:tongban:auth:1")), reached), "urn:tongban:auth:1");
+        assert_eq!(claim(both, reached), "urn:tongban:proofing:4");
+        assert_eq!(claim(Wanted::default(), reached), "urn:tongban:proofing:4");
+    }
+}

@@ -1,0 +1,150 @@
+//! Client assertions: `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §3).
+
+use serde_json::Value;
+
+use crate::ProtocolError;
+use crate::client::Client;
+use crate::jose::{Algorithm, Unverified};
+
+/// Longest time that an assertion may live, seconds: a replay table must remember it that long.
+const LONGEST: i64 = 3600;
+/// Clocks may differ, seconds.
+const SKEW: i64 = 60;
+
+/// The only type of assertion.
+pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What remains to be done with a believed assertion: use it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assertion {
+    /// Unique for the client (RFC 7523 §3, item 7).
+    pub jti: String,
+    /// Seconds UTC until when `jti` has to be remembered.
+    pub expires: i64,
+}
+
+/// The client that an assertion claims to be from, for finding its keys; not believed.
+#[must_use]
+pub fn unverified_client_id(text: &str) -> Option<String> {
+    let token = Unverified::parse(text).ok()?;
+    token.unverified_claims.get("iss").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Checks an assertion; `audiences` are the issuer and the endpoints that it may name.
+///
+/// # Errors
+/// `invalid_client`.
+pub fn check(
+    client: &Client,
+    text: &str,
+    audiences: &[&str],
+    now: i64,
+) -> Result<Assertion, ProtocolError> {
+    let refuse = ProtocolError::invalid_client;
+    let token = Unverified::parse(text).map_err(|_| refuse("The assertion is malformed."))?;
+    let pinned = client.token_endpoint_auth_signing_alg.as_deref();
+    let allowed: Vec<Algorithm> = match pinned {
+        Some(name) => Algorithm::from_name(name).into_iter().collect(),
+        None => Algorithm::ALL.to_vec(),
+    };
+    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    let claims = token
+        .verify(keys.map_or(&[], Vec::as_slice), &allowed, None)
+        .map_err(|_| refuse("The assertion is not signed by a registered key."))?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let number = |name: &str| claims.get(name).and_then(Value::as_i64);
+    // RFC 7523 §3, items 1 and 2: issuer and subject are the client.
+    if text("iss") != Some(&client.client_id) || text("sub") != Some(&client.client_id) {
+        return Err(refuse("The assertion's iss and sub must be the client_id."));
+    }
+    // RFC 7523 §3, item 3: meant for us.
+    let meant = match claims.get("aud") {
+        Some(Value::String(audience)) => audiences.contains(&audience.as_str()),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(Value::as_str).any(|audience| audiences.contains(&audience))
+        }
+        _ => false,
+    };
+    if !meant {
+        return Err(refuse("The assertion's aud must be the issuer."));
+    }
+    // RFC 7523 §3, item 4: it expires, and soon enough to be remembered.
+    let expires = number("exp").ok_or(refuse("The assertion has no exp."))?;
+    if expires <= now - SKEW || expires > now + LONGEST {
+        return Err(refuse("The assertion is expired or lives too long."));
+    }
+    // RFC 7523 §3, items 5 and 6.
+    if number("nbf").is_some_and(|from| from > now + SKEW)
+        || number("iat").is_some_and(|at| at > now + SKEW)
+    {
+        return Err(refuse("The assertion is from the future."));
+    }
+    // OpenID Connect Core §9: jti is required.
+    let jti = text("jti").filter(|jti| (1..=256).contains(&jti.len()));
+    let jti = jti.ok_or(refuse("The assertion has no jti."))?.to_owned();
+    Ok(Assertion { jti, expires: expires + SKEW })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jose::{Signer, generate};
+
+    const NOW: i64 = 1_800_000_000;
+    const ISSUER: &str = "https://id.example";
+
+    fn parts() -> (Signer, Client) {
+        let signer = Signer::new(Algorithm::Es256, &generate(Algorithm::Es256).unwrap()).unwrap();
+        let client =
+            Client::from_json(json!({"client_id": "a", "redirect_uris": ["https://a.example/cb"],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [signer.jwk()]}}))
+            .unwrap();
+        (signer, client)
+    }
+
+    fn good() -> Value {
+        json!({"iss": "a", "sub": "a", "aud": ISSUER, "exp": NOW + 60, "iat": NOW, "jti": "1"})
+    }
+
+    #[test]
+    fn rfc_7523_3_a_good_assertion_is_believed_with_either_audience_form() {
+        let (signer, client) = parts();
+        for audience in
+            [json!(ISSUER), json!([ISSUER, "x"]), json!("https://id.example/oauth2/token")]
+        {
+            let mut claims = good();
+            claims["aud"] = audience;
+            let token = signer.sign("JWT", &claims).unwrap();
+            let audiences = [ISSUER, "https://id.example/oauth2/token"];
+            assert_eq!(check(&client, &token, &audiences, NOW).unwrap().jti, "1");
+        }
+    }
+
+    #[test]
+    fn attack_16_bad_assertions_are_refused() {
+        let (signer, mut client) = parts();
+        for (name, value) in [
+            ("iss", json!("b")),
+            ("sub", json!("b")),
+            ("aud", json!("https://other.example")),
+            ("aud", json!(null)),
+            ("exp", json!(NOW - 61)),
+            ("exp", json!(NOW + 3601)),
+            ("exp", json!(null)),
+            ("nbf", json!(NOW + 61)),
+            ("iat", json!(NOW + 61)),
+            ("jti", json!(null)),
+        ] {
+            let mut claims = good();
+            claims[name] = value.clone();
+            let token = signer.sign("JWT", &claims).unwrap();
+            assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "{name} {value}");
+        }
+        let token = signer.sign("JWT", &good()).unwrap();
+        assert!(check(&client, &token, &[ISSUER], NOW).is_ok());
+        client.token_endpoint_auth_signing_alg = Some("PS256".to_owned());
+        assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "the algorithm is pinned");
+    }
+}

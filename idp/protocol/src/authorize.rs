@@ -1,0 +1,324 @@
+//! The authorization request: the ordered checks that need only the request and the registration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::acr::{self, Wanted};
+use crate::claims::ClaimsRequest;
+use crate::client::Client;
+use crate::parameters::Parameters;
+use crate::scope::Scope;
+use crate::{ErrorCode, ProtocolError, pkce, redirect_uri};
+
+/// How the answer travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query.
+    Query,
+    /// A form that posts itself (OAuth 2.0 Form Post Response Mode §2).
+    FormPost,
+}
+
+/// `prompt` (OpenID Connect Core §3.1.2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // The values of one parameter.
+pub struct Prompt {
+    /// No page at all.
+    pub none: bool,
+    /// Sign in again.
+    pub login: bool,
+    /// Ask for consent again.
+    pub consent: bool,
+    /// Let the person choose an account.
+    pub select_account: bool,
+}
+
+/// A request that passed every check which needs no person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// The client.
+    pub client_id: String,
+    /// Where the answer goes: registered, exactly.
+    pub redirect_uri: String,
+    /// Whether the request named it (RFC 6749 §4.1.3 then demands it at the token endpoint).
+    pub redirect_uri_sent: bool,
+    /// Known scopes that the client may ask for.
+    pub scope: Scope,
+    /// Given back unchanged.
+    pub state: Option<String>,
+    /// Given back in the ID token.
+    pub nonce: Option<String>,
+    /// How the answer travels.
+    pub response_mode: ResponseMode,
+    /// What to ask the person.
+    pub prompt: Prompt,
+    /// Seconds since the sign-in, at most.
+    pub max_age: Option<i64>,
+    /// Levels asked for.
+    pub acr: Wanted,
+    /// Claims asked for by name.
+    pub claims: ClaimsRequest,
+    /// Languages of the pages, best first.
+    pub ui_locales: Option<String>,
+    /// Who is expected to sign in.
+    pub login_hint: Option<String>,
+    /// An ID token that names who is expected; verified by the endpoint.
+    pub id_token_hint: Option<String>,
+    /// PKCE.
+    pub code_challenge: Option<String>,
+}
+
+/// A failure, and whether the client may be told by redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A page for the person: the client or its redirect URI cannot be trusted (RFC 6749
+    /// §4.1.2.1, attacks row 18).
+    Page(ProtocolError),
+    /// A redirect to a registered address.
+    Redirect {
+        /// What went wrong.
+        error: ProtocolError,
+        /// Where to.
+        redirect_uri: String,
+        /// How.
+        mode: ResponseMode,
+        /// Given back unchanged.
+        state: Option<String>,
+    },
+}
+
+/// The redirect URI of a request, before anything else is believed.
+///
+/// # Errors
+/// A page in every case: never a redirect to what is not registered.
+pub fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<String, ProtocolError> {
+    match parameters.get("redirect_uri") {
+        // RFC 9700 §2.1: exact comparison.
+        Some(sent) if redirect_uri::matches(&client.redirect_uris, sent) => Ok(sent.to_owned()),
+        Some(_) => Err(ProtocolError::invalid_request("The redirect_uri is not registered.")),
+        // OpenID Connect Core §3.1.2.1: required; RFC 6749 §3.1.2.3 allows a sole one for OAuth.
+        None => {
+            let openid = parameters
+                .get("scope")
+                .is_some_and(|scope| scope.split(' ').any(|word| word == "openid"));
+            match client.redirect_uris.as_slice() {
+                [only] if !openid => Ok(only.clone()),
+                _ => Err(ProtocolError::invalid_request("The redirect_uri is missing.")),
+            }
+        }
+    }
+}
+
+/// Checks a request in order.
+///
+/// # Errors
+/// The first [`Refusal`].
+pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRequest, Refusal> {
+    let redirect_uri = redirect_uri(client, parameters).map_err(Refusal::Page)?;
+    let asked_mode = response_mode(parameters);
+    let refuse = |error: ProtocolError| Refusal::Redirect {
+        error,
+        redirect_uri: redirect_uri.clone(),
+        mode: asked_mode.clone().unwrap_or(ResponseMode::Query),
+        state: parameters.get("state").map(str::to_owned),
+    };
+    let response_mode = asked_mode.clone().map_err(refuse)?;
+    unsupported(parameters).map_err(refuse)?;
+    response_type(client, parameters).map_err(refuse)?;
+    let scope = scope(client, parameters).map_err(refuse)?;
+    let code_challenge = pkce::challenge(
+        parameters.get("code_challenge"),
+        parameters.get("code_challenge_method"),
+        client.is_public(),
+    )
+    .map_err(refuse)?;
+    let prompt = prompt(parameters).map_err(refuse)?;
+    let max_age = max_age(client, parameters).map_err(refuse)?;
+    let claims = ClaimsRequest::parse(parameters.get("claims")).map_err(refuse)?;
+    let text = |name: &str| parameters.get(name).map(str::to_owned);
+    Ok(AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        redirect_uri_sent: parameters.get("redirect_uri").is_some(),
+        redirect_uri: redirect_uri.clone(),
+        scope,
+        state: text("state"),
+        nonce: text("nonce"),
+        response_mode,
+        prompt,
+        max_age,
+        acr: wanted(parameters, &claims),
+        claims,
+        ui_locales: text("ui_locales"),
+        login_hint: text("login_hint"),
+        id_token_hint: text("id_token_hint"),
+        code_challenge,
+    })
+}
+
+fn response_mode(parameters: &Parameters) -> Result<ResponseMode, ProtocolError> {
+    match parameters.get("response_mode") {
+        None | Some("query") => Ok(ResponseMode::Query),
+        Some("form_post") => Ok(ResponseMode::FormPost),
+        Some(_) => Err(ProtocolError::invalid_request("The response_mode is not supported.")),
+    }
+}
+
+/// OpenID Connect Core §6: a request object that is not understood is never ignored.
+fn unsupported(parameters: &Parameters) -> Result<(), ProtocolError> {
+    if parameters.get("request").is_some() {
+        return Err(ProtocolError::new(
+            ErrorCode::RequestNotSupported,
+            "Request objects are not supported.",
+        ));
+    }
+    if parameters.get("request_uri").is_some() {
+        return Err(ProtocolError::new(
+            ErrorCode::RequestUriNotSupported,
+            "Request objects by reference are not supported.",
+        ));
+    }
+    Ok(())
+}
+
+fn response_type(client: &Client, parameters: &Parameters) -> Result<(), ProtocolError> {
+    // RFC 6749 §3.1.1: required.
+    match parameters.required("response_type", "The response_type is missing.")? {
+        "code" => {}
+        _ => {
+            return Err(ProtocolError::new(
+                ErrorCode::UnsupportedResponseType,
+                "Only the response_type code is supported.",
+            ));
+        }
+    }
+    // RFC 6749 §4.1.2.1: the client may not use this method.
+    if !client.may("authorization_code") {
+        return Err(ProtocolError::unauthorized_client("The client may not use this grant."));
+    }
+    Ok(())
+}
+
+fn scope(client: &Client, parameters: &Parameters) -> Result<Scope, ProtocolError> {
+    let asked = Scope::parse(parameters.get("scope").unwrap_or_default())?;
+    // OpenID Connect Core §3.1.2.1: scopes that are not understood should be ignored.
+    let granted = asked.only(&client.scopes());
+    if granted.is_empty() {
+        return Err(ProtocolError::invalid_scope("No scope that this client may ask for."));
+    }
+    Ok(granted)
+}
+
+fn prompt(parameters: &Parameters) -> Result<Prompt, ProtocolError> {
+    let mut prompt = Prompt::default();
+    for word in parameters.get("prompt").unwrap_or_default().split(' ') {
+        match word {
+            "" => {}
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            _ => return Err(ProtocolError::invalid_request("The prompt is not supported.")),
+        }
+    }
+    // OpenID Connect Core §3.1.2.1: none with any other value is an error.
+    if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
+        return Err(ProtocolError::invalid_request("The prompt none stands alone."));
+    }
+    Ok(prompt)
+}
+
+fn max_age(client: &Client, parameters: &Parameters) -> Result<Option<i64>, ProtocolError> {
+    let Some(text) = parameters.get("max_age") else { return Ok(client.default_max_age) };
+    let wrong = ProtocolError::invalid_request("The max_age is not a number of seconds.");
+    let seconds: i64 = text.parse().map_err(|_| wrong.clone())?;
+    if (0..=1_000_000_000).contains(&seconds) { Ok(Some(seconds)) } else { Err(wrong) }
+}
+
+/// `acr_values` is voluntary; `acr` in `claims` may be essential (OpenID Connect Core §5.5.1.1).
+fn wanted(parameters: &Parameters, claims: &ClaimsRequest) -> Wanted {
+    match claims.id_token.get("acr") {
+        Some(wish) if !wish.values.is_empty() => {
+            Wanted { essential: wish.essential, ..acr::wanted(Some(&wish.values.join(" "))) }
+        }
+        _ => acr::wanted(parameters.get("acr_values")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn client() -> Client {
+        Client::from_json(json!({"client_id": "a", "redirect_uris": ["https://a.example/cb"],
+            "scope": "openid profile"}))
+        .unwrap()
+    }
+
+    fn checked(query: &str) -> Result<AuthorizationRequest, Refusal> {
+        check(&client(), &Parameters::parse(query.as_bytes()).unwrap())
+    }
+
+    fn redirected(query: &str) -> ErrorCode {
+        let base = "redirect_uri=https://a.example/cb&scope=openid&state=s&";
+        match checked(&format!("{base}{query}")) {
+            Err(Refusal::Redirect { error, redirect_uri, state, .. }) => {
+                assert_eq!(redirect_uri, "https://a.example/cb");
+                assert_eq!(state.as_deref(), Some("s"));
+                error.code
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn attack_18_nothing_is_sent_to_an_unregistered_address() {
+        for query in [
+            "redirect_uri=https://evil.example/&response_type=code&scope=openid",
+            "response_type=code&scope=openid",
+            "redirect_uri=https://a.example/cb/",
+        ] {
+            assert!(matches!(checked(query), Err(Refusal::Page(_))), "{query}");
+        }
+    }
+
+    #[test]
+    fn core_3_1_2_6_each_fault_has_its_code() {
+        assert_eq!(redirected(""), ErrorCode::InvalidRequest);
+        assert_eq!(redirected("response_type=token"), ErrorCode::UnsupportedResponseType);
+        assert_eq!(redirected("response_type=code&request=x"), ErrorCode::RequestNotSupported);
+        assert_eq!(
+            redirected("response_type=code&request_uri=x"),
+            ErrorCode::RequestUriNotSupported
+        );
+        assert_eq!(redirected("response_type=code&prompt=none%20login"), ErrorCode::InvalidRequest);
+        assert_eq!(redirected("response_type=code&max_age=-1"), ErrorCode::InvalidRequest);
+        assert_eq!(
+            redirected("response_type=code&response_mode=fragment"),
+            ErrorCode::InvalidRequest
+        );
+        assert_eq!(redirected("response_type=code&code_challenge=x"), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn core_3_1_2_1_unknown_scopes_and_parameters_are_ignored() {
+        let request = checked(
+            "redirect_uri=https://a.example/cb&scope=profile%20openid%20x\
+            &response_type=code&extra=foobar&display=popup&response_mode=form_post",
+        )
+        .unwrap();
+        assert_eq!(request.scope.text(), "profile openid");
+        assert_eq!(request.response_mode, ResponseMode::FormPost);
+    }
+
+    proptest! {
+        #[test]
+        fn outside_bytes_never_panic(bytes: Vec<u8>) {
+            if let Ok(parameters) = Parameters::parse(&bytes) {
+                let _ = check(&client(), &parameters);
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Claims: which scope asks for which, and the `claims` parameter (OpenID Connect Core §5.4, §5.5).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ProtocolError;
+use crate::scope::Scope;
+
+/// Scope and its claims. `identity` is ours: the verified document, masked, and what follows of it.
+pub const BY_SCOPE: &[(&str, &[&str])] = &[
+    ("profile", &["name", "gender", "birthdate", "locale", "zoneinfo", "updated_at"]),
+    ("email", &["email", "email_verified"]),
+    ("address", &["address"]),
+    ("phone", &["phone_number", "phone_number_verified"]),
+    ("identity", &["number_masked", "region", "age_over_16", "age_over_18"]),
+    ("staff", &["staff_id", "staff_name", "staff_role"]),
+];
+
+/// All claims that this provider can release, for the metadata.
+pub const SUPPORTED: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "acr",
+    "amr",
+    "azp",
+    "nonce",
+    "sid",
+    "proofing_level",
+    "auth_level",
+    "name",
+    "gender",
+    "birthdate",
+    "locale",
+    "zoneinfo",
+    "updated_at",
+    "email",
+    "email_verified",
+    "address",
+    "phone_number",
+    "phone_number_verified",
+    "number_masked",
+    "region",
+    "age_over_16",
+    "age_over_18",
+];
+
+/// Names in one `claims` parameter.
+const MOST: usize = 48;
+
+/// What one member of the `claims` parameter asks of a claim (OpenID Connect Core §5.5.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The client cannot go on smoothly without it.
+    #[serde(default)]
+    pub essential: bool,
+    /// Only these values are of use; text only.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// The `claims` parameter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimsRequest {
+    /// For the ID token.
+    #[serde(default)]
+    pub id_token: BTreeMap<String, Wish>,
+    /// For the userinfo endpoint.
+    #[serde(default)]
+    pub userinfo: BTreeMap<String, Wish>,
+}
+
+impl ClaimsRequest {
+    /// Parses the parameter.
+    ///
+    /// # Errors
+    /// `invalid_request` for text that is not JSON of this shape or too large (attacks row 42).
+    pub fn parse(text: Option<&str>) -> Result<Self, ProtocolError> {
+        let wrong = ProtocolError::invalid_request("The claims parameter is malformed.");
+        let Some(text) = text else { return Ok(Self::default()) };
+        // serde_json bounds nesting itself; the parameter's length is bounded by its parser.
+        let value: Value = serde_json::from_str(text).map_err(|_| wrong.clone())?;
+        let object = value.as_object().ok_or(wrong.clone())?;
+        let read = |name: &str| match object.get(name) {
+            None | Some(Value::Null) => Ok(BTreeMap::new()),
+            Some(Value::Object(members)) if members.len() <= MOST => members
+                .iter()
+                .map(|(name, wish)| Ok((name.clone(), self::wish(wish).ok_or(wrong.clone())?)))
+                .collect(),
+            Some(_) => Err(wrong.clone()),
+        };
+        Ok(Self { id_token: read("id_token")?, userinfo: read("userinfo")? })
+    }
+
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.id_token.is_empty() && self.userinfo.is_empty()
+    }
+}
+
+fn wish(value: &Value) -> Option<Wish> {
+    match value {
+        Value::Null => Some(Wish::default()),
+        Value::Object(members) => {
+            let essential = match members.get("essential") {
+                None => false,
+                Some(value) => value.as_bool()?,
+            };
+            let mut values = Vec::new();
+            // Values that are not text (a number for max_age) do not narrow anything here.
+            values.extend(members.get("value").and_then(Value::as_str).map(str::to_owned));
+            if let Some(list) = members.get("values") {
+                let list = list.as_array().filter(|list| list.len() <= MOST)?;
+                values.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            Some(Wish { essential, values })
+        }
+        _ => None,
+    }
+}
+
+/// Claims that the userinfo endpoint releases for a scope and a `claims` parameter.
+#[must_use]
+pub fn for_userinfo(scope: &Scope, request: &ClaimsRequest) -> Vec<String> {
+    let mut names: Vec<String> = BY_SCOPE
+        .iter()
+        .filter(|(word, _)| scope.has(word))
+        .flat_map(|(_, claims)| claims.iter().map(|&claim| claim.to_owned()))
+        .collect();
+    for name in request.userinfo.keys() {
+        if SUPPORTED.contains(&name.as_str()) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// The scope whose consent line covers a claim; claims of the protocol itself need none.
+#[must_use]
+pub fn group(claim: &str) -> Option<&'static str> {
+    BY_SCOPE.iter().find(|(_, claims)| claims.contains(&claim)).map(|(word, _)| *word)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn core_5_5_members_are_null_or_objects() {
+        let text = r#"{"userinfo":{"name":{"essential":true},"x":null},"id_token":{"acr":{"values":["a"]}}}"#;
+        let request = ClaimsRequest::parse(Some(text)).unwrap();
+        assert!(request.userinfo["name"].essential);
+        assert_eq!(request.id_token["acr"].values, ["a"]);
+        assert!(ClaimsRequest::parse(Some("{\"userinfo\":[]}")).is_err());
+        assert!(ClaimsRequest::parse(Some("[]")).is_err());
+        assert!(ClaimsRequest::parse(Some("{")).is_err());
+        let names = for_userinfo(&Scope::parse("openid email").unwrap(), &request);
+        assert_eq!(names, ["email", "email_verified", "name"]);
+    }
+
+    #[test]
+    fn attack_42_deep_json_is_refused() {
+        let deep = format!("{}{}", "[".repeat(4000), "]".repeat(4000));
+        assert!(ClaimsRequest::parse(Some(&format!("{{\"userinfo\":{{\"a\":{deep}}}}}"))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn outside_text_never_panics(text: String) {
+            let _ = ClaimsRequest::parse(Some(&text));
+        }
+    }
+}

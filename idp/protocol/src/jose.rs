@@ -1,0 +1,381 @@
+//! Signing and verifying compact JWS (RFC 7515) with keys that are parsed once.
+//!
+//! On aws-lc-rs directly: the usual crate parses the key at every signature, which costs RS256
+//! more than half of its speed (docs/decisions/0003). The algorithm is always the verifier's,
+//! never the token's (attacks row 11).
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
+    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_SHA256, RsaKeyPair, UnparsedPublicKey,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+/// Bytes of a token that is looked at (attacks row 42).
+const LONGEST: usize = 16 * 1024;
+
+/// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// ECDSA with P-256 and SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa];
+
+    /// The registered name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// By its registered name; `none` and the symmetric ones have none here.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+/// Why a token is not believed. For the log; a client is told a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JoseError {
+    /// Not a compact JWS of reasonable size.
+    #[error("not a compact JWS")]
+    Malformed,
+    /// Another algorithm than the one that is pinned.
+    #[error("another algorithm than the registered one")]
+    Algorithm,
+    /// Another `typ`: a token made for something else.
+    #[error("a token of another type")]
+    Type,
+    /// A critical extension that is not understood (RFC 7515 §4.1.11).
+    #[error("an extension that is not understood")]
+    Critical,
+    /// No key fits.
+    #[error("no key fits")]
+    Key,
+    /// The signature is wrong.
+    #[error("the signature is wrong")]
+    Signature,
+    /// A key cannot be made or read.
+    #[error("the key cannot be used")]
+    Unusable,
+}
+
+enum Pair {
+    Rsa(Box<RsaKeyPair>),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+/// A private key, parsed once, for one algorithm.
+pub struct Signer {
+    algorithm: Algorithm,
+    kid: String,
+    pair: Pair,
+    random: SystemRandom,
+    jwk: Value,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({}, {})", self.algorithm.name(), self.kid)
+    }
+}
+
+/// A fresh private key, PKCS#8 DER.
+///
+/// # Errors
+/// [`JoseError::Unusable`] if the library refuses.
+pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, JoseError> {
+    let random = SystemRandom::new();
+    let bytes = match algorithm {
+        Algorithm::Rs256 | Algorithm::Ps256 => {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| JoseError::Unusable)?;
+            pair.as_der().map_err(|_| JoseError::Unusable)?.as_ref().to_vec()
+        }
+        Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+            .map_err(|_| JoseError::Unusable)?
+            .as_ref()
+            .to_vec(),
+        Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random)
+            .map_err(|_| JoseError::Unusable)?
+            .as_ref()
+            .to_vec(),
+    };
+    Ok(Zeroizing::new(bytes))
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+impl Signer {
+    /// Parses a PKCS#8 key; its `kid` is the key's thumbprint (RFC 7638).
+    ///
+    /// # Errors
+    /// [`JoseError::Unusable`] if it is not a key of this algorithm.
+    pub fn new(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, JoseError> {
+        let unusable = |_| JoseError::Unusable;
+        let (pair, jwk) = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
+                let public = pair.public_key();
+                let n = encode(public.modulus().big_endian_without_leading_zero());
+                let e = encode(public.exponent().big_endian_without_leading_zero());
+                (Pair::Rsa(Box::new(pair)), json!({"e": e, "kty": "RSA", "n": n}))
+            }
+            Algorithm::Es256 => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
+                    .map_err(unusable)?;
+                let point = pair.public_key().as_ref().to_vec();
+                let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
+                    return Err(JoseError::Unusable);
+                };
+                let jwk = json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)});
+                (Pair::Ec(pair), jwk)
+            }
+            Algorithm::EdDsa => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
+                let x = encode(pair.public_key().as_ref());
+                (Pair::Ed(pair), json!({"crv": "Ed25519", "kty": "OKP", "x": x}))
+            }
+        };
+        // RFC 7638 §3.2: the required members in lexicographic order, as built above. The
+        // algorithm keeps RS256 and PS256 of one RSA key apart.
+        let thumbprint = aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            format!("{jwk}{}", algorithm.name()).as_bytes(),
+        );
+        let kid = encode(thumbprint.as_ref().get(..16).unwrap_or_default());
+        let mut jwk = jwk;
+        for (name, value) in [("kid", kid.as_str()), ("alg", algorithm.name()), ("use", "sig")] {
+            if let Some(members) = jwk.as_object_mut() {
+                members.insert(name.to_owned(), Value::String(value.to_owned()));
+            }
+        }
+        Ok(Self { algorithm, kid, pair, random: SystemRandom::new(), jwk })
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The public half (RFC 7517).
+    #[must_use]
+    pub fn jwk(&self) -> &Value {
+        &self.jwk
+    }
+
+    /// Signs claims as a compact JWS with this `typ`.
+    ///
+    /// # Errors
+    /// [`JoseError::Unusable`] if the library refuses.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JoseError> {
+        let body = serde_json::to_vec(claims).map_err(|_| JoseError::Unusable)?;
+        let header =
+            format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{}"}}"#, self.algorithm.name(), self.kid);
+        let mut token = String::with_capacity(header.len() * 2 + body.len() * 2 + 350);
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(body, &mut token);
+        let signature = self.raw(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn raw(&self, message: &[u8]) -> Result<Vec<u8>, JoseError> {
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                let padding: &'static dyn aws_lc_rs::signature::RsaEncoding =
+                    if self.algorithm == Algorithm::Ps256 {
+                        &RSA_PSS_SHA256
+                    } else {
+                        &RSA_PKCS1_SHA256
+                    };
+                pair.sign(padding, &self.random, message, &mut signature)
+                    .map_err(|_| JoseError::Unusable)?;
+                Ok(signature)
+            }
+            Pair::Ec(pair) => {
+                let signature =
+                    pair.sign(&self.random, message).map_err(|_| JoseError::Unusable)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+        }
+    }
+}
+
+/// A token that is split and decoded but not believed.
+#[derive(Debug, Clone)]
+pub struct Unverified<'t> {
+    signed: &'t str,
+    signature: Vec<u8>,
+    header: Value,
+    /// The claims, not to be acted upon.
+    pub unverified_claims: Value,
+}
+
+impl<'t> Unverified<'t> {
+    /// Splits and decodes.
+    ///
+    /// # Errors
+    /// [`JoseError::Malformed`] or [`JoseError::Critical`].
+    pub fn parse(token: &'t str) -> Result<Self, JoseError> {
+        if token.len() > LONGEST {
+            return Err(JoseError::Malformed);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(JoseError::Malformed)?;
+        let (header, body) = signed.split_once('.').ok_or(JoseError::Malformed)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JoseError::Malformed);
+        let object = |bytes: Vec<u8>| {
+            serde_json::from_slice::<Value>(&bytes)
+                .ok()
+                .filter(Value::is_object)
+                .ok_or(JoseError::Malformed)
+        };
+        let header = object(decode(header)?)?;
+        // RFC 7515 §4.1.11: what is critical and not understood must be refused.
+        if header.get("crit").is_some() {
+            return Err(JoseError::Critical);
+        }
+        let unverified_claims = object(decode(body)?)?;
+        Ok(Self { signed, signature: decode(signature)?, header, unverified_claims })
+    }
+
+    /// The key that the token says it was signed with: a hint for choosing among trusted keys.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// The algorithm that the token names, to be compared with what is allowed.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name)
+    }
+
+    /// Believes the claims if one of `keys` (JWKs) signed them with an allowed algorithm and the
+    /// `typ` is the expected one (none: any but an access token's).
+    ///
+    /// # Errors
+    /// The first reason not to.
+    pub fn verify(
+        self,
+        keys: &[Value],
+        allowed: &[Algorithm],
+        typ: Option<&str>,
+    ) -> Result<Value, JoseError> {
+        // RFC 8725 §3.1: the caller's algorithms, never the token's choice.
+        let algorithm =
+            self.algorithm().filter(|named| allowed.contains(named)).ok_or(JoseError::Algorithm)?;
+        // RFC 8725 §3.11: explicit typing keeps tokens of one kind out of another's place.
+        let named = self.header.get("typ").and_then(Value::as_str);
+        match typ {
+            Some(expected) if named.is_none_or(|named| !named.eq_ignore_ascii_case(expected)) => {
+                return Err(JoseError::Type);
+            }
+            None if named.is_some_and(|named| named.eq_ignore_ascii_case("at+jwt")) => {
+                return Err(JoseError::Type);
+            }
+            _ => {}
+        }
+        let kid = self.kid();
+        let candidates = keys.iter().filter(|key| {
+            let key_kid = key.get("kid").and_then(Value::as_str);
+            kid.is_none() || key_kid.is_none() || kid == key_kid
+        });
+        let mut outcome = JoseError::Key;
+        for key in candidates.take(8) {
+            match verify_with(key, algorithm, self.signed.as_bytes(), &self.signature) {
+                Ok(()) => return Ok(self.unverified_claims),
+                Err(JoseError::Signature) => outcome = JoseError::Signature,
+                Err(_) => {}
+            }
+        }
+        Err(outcome)
+    }
+}
+
+fn member(key: &Value, name: &str) -> Result<Vec<u8>, JoseError> {
+    let text = key.get(name).and_then(Value::as_str).ok_or(JoseError::Key)?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| JoseError::Key)
+}
+
+fn verify_with(
+    key: &Value,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), JoseError> {
+    let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
+    // A key that names its algorithm or use is good for nothing else (RFC 7517 §4.2, §4.4).
+    if !text("alg").is_empty() && text("alg") != algorithm.name() || text("use") == "enc" {
+        return Err(JoseError::Key);
+    }
+    let wrong = |_| JoseError::Signature;
+    match (algorithm, text("kty"), text("crv")) {
+        (Algorithm::Rs256 | Algorithm::Ps256, "RSA", _) => {
+            let components = PublicKeyComponents { n: member(key, "n")?, e: member(key, "e")? };
+            let parameters = if algorithm == Algorithm::Ps256 {
+                &RSA_PSS_2048_8192_SHA256
+            } else {
+                &RSA_PKCS1_2048_8192_SHA256
+            };
+            components.verify(parameters, message, signature).map_err(wrong)
+        }
+        (Algorithm::Es256, "EC", "P-256") => {
+            let mut point = vec![4];
+            point.extend(member(key, "x")?);
+            point.extend(member(key, "y")?);
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+                .verify(message, signature)
+                .map_err(wrong)
+        }
+        (Algorithm::EdDsa, "OKP", "Ed25519") => UnparsedPublicKey::new(&ED25519, member(key, "x")?)
+            .verify(message, signature)
+            .map_err(wrong),
+        _ => Err(JoseError::Key),
+    }
+}
+
+/// Left half of the hash of a token (OpenID Connect Core §3.1.3.6), for SHA-256 algorithms.
+#[must_use]
+pub fn half_hash(token: &str) -> String {
+    let whole = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
+    encode(whole.as_ref().get(..16).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Parameters of a query or a form.
+
+use crate::ProtocolError;
+
+/// Parameters that one request may carry.
+const MOST: usize = 64;
+/// Bytes of one value; state and nonce of several hundred characters are legal, a megabyte is not.
+const LONGEST: usize = 8 * 1024;
+
+/// Decoded parameters in the order of their arrival, each name once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Parses `application/x-www-form-urlencoded` bytes.
+    ///
+    /// # Errors
+    /// `invalid_request` for a repeated name (RFC 6749 §3.1), too many, or too long values
+    /// (attacks row 42), or bytes that are not UTF-8.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProtocolError> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(bytes) {
+            if value.contains('\u{fffd}') || name.contains('\u{fffd}') || value.contains('\0') {
+                return Err(ProtocolError::invalid_request("A parameter is not UTF-8 text."));
+            }
+            if value.len() > LONGEST || name.len() > 256 || found.len() == MOST {
+                return Err(ProtocolError::invalid_request("The request is too large."));
+            }
+            // RFC 6749 §3.1: parameters must not be included more than once.
+            if found.iter().any(|(known, _)| *known == name) {
+                return Err(ProtocolError::invalid_request("A parameter is repeated."));
+            }
+            found.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(found))
+    }
+
+    /// A value; parameters without a value are treated as if they were omitted (RFC 6749 §3.1).
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// A value that must be there.
+    ///
+    /// # Errors
+    /// `invalid_request` with `missing`.
+    pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, ProtocolError> {
+        self.get(name).ok_or(ProtocolError::invalid_request(missing))
+    }
+
+    /// The parameters as they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Encodes them again.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rfc_6749_3_1_a_repeated_parameter_is_refused_and_an_empty_one_is_absent() {
+        assert!(Parameters::parse(b"a=1&a=2").is_err());
+        let parameters = Parameters::parse(b"a=&b=x+y").unwrap();
+        assert_eq!(parameters.get("a"), None);
+        assert_eq!(parameters.get("b"), Some("x y"));
+    }
+
+    #[test]
+    fn attack_42_requests_are_bounded() {
+        let many: String = (0..65).map(|n| format!("p{n}=1&")).collect();
+        assert!(Parameters::parse(many.as_bytes()).is_err());
+        assert!(Parameters::parse(format!("a={}", "x".repeat(9000)).as_bytes()).is_err());
+        assert!(Parameters::parse(b"a=%ff").is_err());
+        assert!(Parameters::parse(b"a=%00").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn outside_bytes_never_panic_and_printing_parses_back(bytes: Vec<u8>) {
+            if let Ok(parameters) = Parameters::parse(&bytes) {
+                prop_assert_eq!(Parameters::parse(parameters.encode().as_bytes()).unwrap(), parameters);
+            }
+        }
+    }
+}
