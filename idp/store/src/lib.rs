@@ -3,16 +3,23 @@
 //! One SQL text serves SQLite and PostgreSQL; every statement is registered by [`statement!`] and
 //! prepared on both by a test. Columns are text, integer and blob only.
 
+pub mod account;
 pub mod audit;
 pub mod db;
 pub mod error;
+pub mod face;
+pub mod journey;
 pub mod migrate;
+pub mod otp;
 pub mod outbox;
+pub mod person;
 mod postgres;
 pub mod row;
 mod sqlite;
+pub mod staff;
 pub mod statement;
 pub mod testing;
+pub mod throttle;
 pub mod value;
 pub mod vault;
 

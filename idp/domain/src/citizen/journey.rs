@@ -1,4 +1,4 @@
-//! Registration and recovery as state machines. The state lives on the server; a page names an
+//! Registration, recovery and sign-in by SMS as state machines. The state lives on the server; a page names an
 //! event and never a state, so that no request reaches "set password" or the register without
 //! the verified phone (attacks.md rows 22, 23).
 
@@ -9,20 +9,26 @@ pub enum Purpose {
     Registration,
     /// A new password for an account whose person holds phone and evidence.
     Recovery,
+    /// Signing in by a code to the account's phone.
+    SmsSignIn,
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 3] = [Self::Registration, Self::Recovery, Self::SmsSignIn];
+
     /// The name in the database.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Registration => "registration",
             Self::Recovery => "recovery",
+            Self::SmsSignIn => "sms_sign_in",
         }
     }
 
     /// The purpose of a name.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Registration, Self::Recovery].into_iter().find(|purpose| purpose.code() == code)
+        Self::ALL.into_iter().find(|purpose| purpose.code() == code)
     }
 }
 
@@ -116,6 +122,7 @@ pub fn step(purpose: Purpose, at: State, event: Event) -> Result<State, OutOfOrd
     use State as S;
     let next = match (purpose, at, event) {
         (_, S::CodeSent, E::SendCode) => S::CodeSent,
+        (Purpose::SmsSignIn, S::CodeSent, E::CodeAccepted) => S::Finished,
         (_, S::CodeSent, E::CodeAccepted) => S::PhoneVerified,
         (Purpose::Registration, S::PhoneVerified, E::PasswordChosen) => S::PasswordChosen,
         (Purpose::Registration, S::PasswordChosen, E::AskRegister) => S::PasswordChosen,
@@ -161,8 +168,12 @@ mod tests {
         assert_eq!(walk(Purpose::Recovery, &recovery).0, State::Finished);
         let existing = [CodeAccepted, PasswordChosen, MatchedExisting, PasswordChosen];
         assert_eq!(walk(Purpose::Registration, &existing).0, State::HasAccount);
+        assert_eq!(walk(Purpose::SmsSignIn, &[AskRegister, CodeAccepted]).0, State::Finished);
         for state in State::ALL {
             assert_eq!(State::from_code(state.code()), Some(state));
+        }
+        for purpose in Purpose::ALL {
+            assert_eq!(Purpose::from_code(purpose.code()), Some(purpose));
         }
     }
 
@@ -172,10 +183,10 @@ mod tests {
         /// password only after the evidence matched.
         #[test]
         fn attack_23_no_order_of_requests_skips_the_proof(
-            registration in any::<bool>(),
+            purpose in 0usize..Purpose::ALL.len(),
             order in proptest::collection::vec(0usize..Event::ALL.len(), 0..24),
         ) {
-            let purpose = if registration { Purpose::Registration } else { Purpose::Recovery };
+            let purpose = Purpose::ALL[purpose];
             let events: Vec<Event> = order.iter().map(|n| Event::ALL[*n]).collect();
             let (at, taken) = walk(purpose, &events);
             let verified = place(&taken, Event::CodeAccepted);
