@@ -1,1 +1,3 @@
 //! SQL of the hall.
+
+pub mod hall_session;
