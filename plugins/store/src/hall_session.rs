@@ -41,6 +41,7 @@ statement!(
     "update hall_session set checked_at = $2, sealed = $3 where id = $1 and checked_at < $2"
 );
 statement!(DELETE, "delete from hall_session where id = $1");
+statement!(REPLACE, "delete from hall_session where id = $1 and secret = $2");
 statement!(
     PRUNE,
     "delete from hall_session where id in
@@ -87,12 +88,7 @@ pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<HallSession>
 ///
 /// # Errors
 /// As the database says.
-pub async fn confirm(
-    tx: &mut Tx,
-    id: &str,
-    now: i64,
-    details: &str,
-) -> Result<(), StoreError> {
+pub async fn confirm(tx: &mut Tx, id: &str, now: i64, details: &str) -> Result<(), StoreError> {
     let sealed = tx.vault().seal(PURPOSE, details)?;
     tx.execute(&CONFIRM, args![id, now, sealed]).await?;
     Ok(())
@@ -104,6 +100,15 @@ pub async fn confirm(
 /// As the database says.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
     tx.execute(&DELETE, args![id]).await?;
+    Ok(())
+}
+
+/// Ends the session that a browser had before, if the digest shows that it really had it.
+///
+/// # Errors
+/// As the database says.
+pub async fn replace(tx: &mut Tx, id: &str, secret: &str) -> Result<(), StoreError> {
+    tx.execute(&REPLACE, args![id, secret]).await?;
     Ok(())
 }
 
@@ -167,16 +172,14 @@ mod tests {
             Box::pin(async move {
                 insert(tx, &session()).await?;
                 confirm(tx, "s1", 2_000, "{}").await?;
-                confirm(tx, "s1", 1_500, r#"{"late":true}"#).await
+                confirm(tx, "s1", 1_500, r#"{"late":true}"#).await?;
+                replace(tx, "s1", "another").await
             })
         })
         .await
         .unwrap();
-        let row = db
-            .read("r", |tx: &mut Tx| Box::pin(find(tx, "s1", 2_500)))
-            .await
-            .unwrap()
-            .unwrap();
+        let row =
+            db.read("r", |tx: &mut Tx| Box::pin(find(tx, "s1", 2_500))).await.unwrap().unwrap();
         assert_eq!((row.checked_at, row.details.as_str()), (2_000, "{}"));
         db.write("d", |tx: &mut Tx| Box::pin(delete(tx, "s1"))).await.unwrap();
         let gone = db.read("r", |tx: &mut Tx| Box::pin(find(tx, "s1", 2_500))).await.unwrap();
