@@ -1,0 +1,88 @@
+//! Partners.
+
+use idp_protocol::client::Client;
+
+use crate::{Row, StoreError, Tx, args, statement};
+
+statement!(FIND, "select registration, secret_hash from client where client_id = $1");
+statement!(LIST, "select registration, secret_hash from client order by client_id");
+statement!(
+    CREATE,
+    "insert into client (client_id, registration, secret_hash, created_at, updated_at)
+     values ($1, $2, $3, $4, $4)"
+);
+statement!(
+    UPDATE,
+    "update client set registration = $2, secret_hash = $3, updated_at = $4 where client_id = $1"
+);
+statement!(DELETE, "delete from client where client_id = $1");
+
+/// A client with the keyed hash of its secret.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// The registration.
+    pub client: Client,
+    /// Keyed hash of the secret; none for clients without one.
+    pub secret_hash: Option<String>,
+}
+
+/// The keyed hash of a client secret. Secrets are random and long, so that a slow hash would only
+/// cost (limits: what peers pay twice); the key makes a stolen table useless for chosen ones.
+#[must_use]
+pub fn secret_hash(tx: &Tx, secret: &str) -> String {
+    tx.vault().blind("client.secret", secret)
+}
+
+fn read(row: &Row) -> Result<Registered, StoreError> {
+    let client = serde_json::from_str(&row.text("registration")?)
+        .map_err(|cause| StoreError::Data(cause.to_string()))?;
+    Ok(Registered { client, secret_hash: row.text_opt("secret_hash")? })
+}
+
+fn write(client: &Client) -> Result<String, StoreError> {
+    serde_json::to_string(client).map_err(|cause| StoreError::Data(cause.to_string()))
+}
+
+/// A client by id.
+///
+/// # Errors
+/// As the database says.
+pub async fn find(tx: &mut Tx, client_id: &str) -> Result<Option<Registered>, StoreError> {
+    tx.optional(&FIND, args![client_id]).await?.as_ref().map(read).transpose()
+}
+
+/// All clients.
+///
+/// # Errors
+/// As the database says.
+pub async fn list(tx: &mut Tx) -> Result<Vec<Registered>, StoreError> {
+    tx.all(&LIST, args![]).await?.iter().map(read).collect()
+}
+
+/// Writes a new client.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the id is taken.
+pub async fn create(tx: &mut Tx, registered: &Registered, now: i64) -> Result<(), StoreError> {
+    let text = write(&registered.client)?;
+    let row = args![&registered.client.client_id, text, registered.secret_hash.as_deref(), now];
+    tx.execute(&CREATE, row).await.map(drop)
+}
+
+/// Overwrites a client; false if there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn update(tx: &mut Tx, registered: &Registered, now: i64) -> Result<bool, StoreError> {
+    let text = write(&registered.client)?;
+    let row = args![&registered.client.client_id, text, registered.secret_hash.as_deref(), now];
+    Ok(tx.execute(&UPDATE, row).await? == 1)
+}
+
+/// Removes a client; false if there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn delete(tx: &mut Tx, client_id: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute(&DELETE, args![client_id]).await? == 1)
+}

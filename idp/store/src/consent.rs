@@ -1,0 +1,103 @@
+//! What a person allowed a partner to learn.
+
+use crate::{Row, StoreError, Tx, args, statement};
+
+statement!(
+    ALLOW,
+    "insert into consent (person_id, client_id, scope, claims, client_name, granted_at)
+     values ($1, $2, $3, $4, $5, $6)
+     on conflict (person_id, client_id) do update set scope = excluded.scope,
+     claims = excluded.claims, client_name = excluded.client_name,
+     granted_at = excluded.granted_at, withdrawn_at = null"
+);
+statement!(
+    FIND,
+    "select client_id, scope, claims, client_name, granted_at from consent
+     where person_id = $1 and client_id = $2 and withdrawn_at is null"
+);
+statement!(
+    LIST,
+    "select client_id, scope, claims, client_name, granted_at from consent
+     where person_id = $1 and withdrawn_at is null order by granted_at desc limit 200"
+);
+statement!(
+    WITHDRAW,
+    "update consent set withdrawn_at = $3
+     where person_id = $1 and client_id = $2 and withdrawn_at is null"
+);
+
+/// A consent that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// The partner.
+    pub client_id: String,
+    /// Scopes, separated by spaces.
+    pub scope: String,
+    /// Claims asked for by name, separated by spaces.
+    pub claims: String,
+    /// The partner's name when it was given: another name asks again (attacks row 34).
+    pub client_name: String,
+    /// Milliseconds UTC.
+    pub granted_at: i64,
+}
+
+fn read(row: &Row) -> Result<Consent, StoreError> {
+    Ok(Consent {
+        client_id: row.text("client_id")?,
+        scope: row.text("scope")?,
+        claims: row.text("claims")?,
+        client_name: row.text("client_name")?,
+        granted_at: row.int("granted_at")?,
+    })
+}
+
+/// Writes a consent over an earlier one.
+///
+/// # Errors
+/// As the database says.
+pub async fn allow(tx: &mut Tx, person: &str, consent: &Consent) -> Result<(), StoreError> {
+    let row = args![
+        person,
+        &consent.client_id,
+        &consent.scope,
+        &consent.claims,
+        &consent.client_name,
+        consent.granted_at
+    ];
+    tx.execute(&ALLOW, row).await.map(drop)
+}
+
+/// The consent of a person to a partner.
+///
+/// # Errors
+/// As the database says.
+pub async fn find(
+    tx: &mut Tx,
+    person: &str,
+    client_id: &str,
+) -> Result<Option<Consent>, StoreError> {
+    tx.optional(&FIND, args![person, client_id]).await?.as_ref().map(read).transpose()
+}
+
+/// All consents of a person, newest first.
+///
+/// # Errors
+/// As the database says.
+pub async fn list(tx: &mut Tx, person: &str) -> Result<Vec<Consent>, StoreError> {
+    tx.all(&LIST, args![person]).await?.iter().map(read).collect()
+}
+
+/// Withdraws a consent and ends what was issued under it; false if there was none.
+///
+/// # Errors
+/// As the database says.
+pub async fn withdraw(
+    tx: &mut Tx,
+    person: &str,
+    client_id: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let withdrawn = tx.execute(&WITHDRAW, args![person, client_id, now]).await? == 1;
+    crate::grant::revoke_of_client(tx, person, client_id, now).await?;
+    Ok(withdrawn)
+}

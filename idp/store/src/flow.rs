@@ -1,0 +1,117 @@
+//! Authorization requests that wait for a person.
+
+use idp_protocol::authorize::AuthorizationRequest;
+
+use crate::{StoreError, Tx, args, statement};
+
+statement!(
+    CREATE,
+    "insert into flow (id, browser_hash, client_id, request, created_at, expires_at)
+     values ($1, $2, $3, $4, $5, $6)"
+);
+statement!(
+    FIND,
+    "select browser_hash, request, created_at, consented, denied from flow
+     where id = $1 and answered_at is null and expires_at > $2"
+);
+statement!(
+    CONSENTED,
+    "update flow set consented = 1 where id = $1 and answered_at is null and expires_at > $2"
+);
+statement!(DENY, "update flow set denied = $2 where id = $1 and answered_at is null");
+statement!(
+    ANSWER,
+    "update flow set answered_at = $2 where id = $1 and answered_at is null and expires_at > $2"
+);
+statement!(
+    PRUNE,
+    "delete from flow where id in (select id from flow where expires_at < $1 limit 200)"
+);
+
+/// A request as stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Row id.
+    pub id: String,
+    /// Digest of the browser's secret: a link alone does not carry on someone's flow (attacks
+    /// row 20).
+    pub browser_hash: String,
+    /// The checked request.
+    pub request: AuthorizationRequest,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+    /// The person allowed it in this flow.
+    pub consented: bool,
+    /// The error code with which the person ended it.
+    pub denied: Option<String>,
+}
+
+/// Writes a new request that lives until `expires_at`.
+///
+/// # Errors
+/// As the database says.
+pub async fn create(tx: &mut Tx, flow: &Stored, expires_at: i64) -> Result<(), StoreError> {
+    let request =
+        serde_json::to_vec(&flow.request).map_err(|cause| StoreError::Data(cause.to_string()))?;
+    // A login_hint may be a phone number.
+    let sealed = tx.vault().seal("flow.request", request)?;
+    let row = args![
+        &flow.id,
+        &flow.browser_hash,
+        &flow.request.client_id,
+        sealed,
+        flow.created_at,
+        expires_at
+    ];
+    tx.execute(&CREATE, row).await.map(drop)
+}
+
+/// A request that is neither answered nor expired.
+///
+/// # Errors
+/// As the database says.
+pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, StoreError> {
+    let Some(row) = tx.optional(&FIND, args![id, now]).await? else { return Ok(None) };
+    let request = tx.vault().open("flow.request", &row.blob("request")?)?;
+    Ok(Some(Stored {
+        id: id.to_owned(),
+        browser_hash: row.text("browser_hash")?,
+        request: serde_json::from_slice(&request)
+            .map_err(|cause| StoreError::Data(cause.to_string()))?,
+        created_at: row.int("created_at")?,
+        consented: row.flag("consented")?,
+        denied: row.text_opt("denied")?,
+    }))
+}
+
+/// Remembers that the person allowed it.
+///
+/// # Errors
+/// As the database says.
+pub async fn consented(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&CONSENTED, args![id, now]).await? == 1)
+}
+
+/// Ends it with an error code.
+///
+/// # Errors
+/// As the database says.
+pub async fn deny(tx: &mut Tx, id: &str, code: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute(&DENY, args![id, code]).await? == 1)
+}
+
+/// Takes it for the one answer; false if it was answered before.
+///
+/// # Errors
+/// As the database says.
+pub async fn answer(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ANSWER, args![id, now]).await? == 1)
+}
+
+/// Removes up to 200 requests that expired before `before`.
+///
+/// # Errors
+/// As the database says.
+pub async fn prune(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    tx.execute(&PRUNE, args![before]).await
+}

@@ -1,0 +1,168 @@
+//! What came from one authorization, and its end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Row, StoreError, Tx, args, statement};
+
+statement!(
+    CREATE,
+    "insert into issued_grant (id, client_id, person_id, kind, session_id, detail, created_at,
+     expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+);
+statement!(
+    FIND,
+    "select id, client_id, person_id, kind, session_id, detail, created_at, expires_at
+     from issued_grant where id = $1 and revoked_at is null and expires_at > $2"
+);
+statement!(REVOKE, "update issued_grant set revoked_at = $2 where id = $1 and revoked_at is null");
+statement!(
+    REVOKE_OF_CLIENT,
+    "update issued_grant set revoked_at = $3
+     where person_id = $1 and client_id = $2 and revoked_at is null"
+);
+statement!(
+    REVOKE_OF_SESSION,
+    "update issued_grant set revoked_at = $2
+     where session_id = $1 and revoked_at is null and detail not like '%\"offline\":true%'"
+);
+statement!(
+    REVOKE_OF_PERSON,
+    "update issued_grant set revoked_at = $2 where person_id = $1 and revoked_at is null"
+);
+statement!(
+    PRUNE,
+    "delete from issued_grant where id in
+     (select id from issued_grant where expires_at < $1 limit 200)"
+);
+
+/// What tokens of a grant say of the sign-in that it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// Granted scopes, separated by spaces.
+    pub scope: String,
+    /// Claims asked for by name.
+    #[serde(default)]
+    pub claims: idp_protocol::claims::ClaimsRequest,
+    /// Seconds UTC.
+    pub auth_time: i64,
+    /// RFC 8176 values.
+    pub amr: Vec<String>,
+    /// The `acr` claim.
+    pub acr: String,
+    /// Proofing level of the person then.
+    pub proofing: u8,
+    /// Authentication level of the session then.
+    pub auth: u8,
+    /// `auth_time` was asked for.
+    pub wants_auth_time: bool,
+    /// Outlives the session (`offline_access`).
+    pub offline: bool,
+}
+
+/// A grant that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Row id.
+    pub id: String,
+    /// The partner.
+    pub client_id: String,
+    /// The person, or the officer.
+    pub person_id: String,
+    /// `citizen` or `staff`.
+    pub kind: String,
+    /// The session that it came from.
+    pub session_id: Option<String>,
+    /// What tokens say.
+    pub detail: Detail,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+    /// Milliseconds UTC; nothing of it lives longer (attacks row 10).
+    pub expires_at: i64,
+}
+
+fn read(row: &Row) -> Result<Grant, StoreError> {
+    Ok(Grant {
+        id: row.text("id")?,
+        client_id: row.text("client_id")?,
+        person_id: row.text("person_id")?,
+        kind: row.text("kind")?,
+        session_id: row.text_opt("session_id")?,
+        detail: serde_json::from_str(&row.text("detail")?)
+            .map_err(|cause| StoreError::Data(cause.to_string()))?,
+        created_at: row.int("created_at")?,
+        expires_at: row.int("expires_at")?,
+    })
+}
+
+/// Writes a new grant.
+///
+/// # Errors
+/// As the database says.
+pub async fn create(tx: &mut Tx, grant: &Grant) -> Result<(), StoreError> {
+    let detail = serde_json::to_string(&grant.detail)
+        .map_err(|cause| StoreError::Data(cause.to_string()))?;
+    let row = args![
+        &grant.id,
+        &grant.client_id,
+        &grant.person_id,
+        &grant.kind,
+        grant.session_id.as_deref(),
+        detail,
+        grant.created_at,
+        grant.expires_at
+    ];
+    tx.execute(&CREATE, row).await.map(drop)
+}
+
+/// A grant that is neither revoked nor expired.
+///
+/// # Errors
+/// As the database says.
+pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Grant>, StoreError> {
+    tx.optional(&FIND, args![id, now]).await?.as_ref().map(read).transpose()
+}
+
+/// Ends a grant and with it every token of it.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REVOKE, args![id, now]).await? == 1)
+}
+
+/// Ends what a partner holds of a person.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke_of_client(
+    tx: &mut Tx,
+    person: &str,
+    client_id: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_CLIENT, args![person, client_id, now]).await
+}
+
+/// Ends what came from a session and does not outlive it.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke_of_session(tx: &mut Tx, session: &str, now: i64) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_SESSION, args![session, now]).await
+}
+
+/// Ends everything of a person.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke_of_person(tx: &mut Tx, person: &str, now: i64) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_PERSON, args![person, now]).await
+}
+
+/// Removes up to 200 grants that expired before `before`.
+///
+/// # Errors
+/// As the database says.
+pub async fn prune(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    tx.execute(&PRUNE, args![before]).await
+}

@@ -1,0 +1,56 @@
+//! What may be seen once: client assertions; and what may not be seen any more: revoked access
+//! tokens.
+
+use crate::{StoreError, Tx, args, statement};
+
+statement!(
+    USE_ASSERTION,
+    "insert into used_assertion (client_id, jti, expires_at) values ($1, $2, $3)
+     on conflict (client_id, jti) do nothing"
+);
+statement!(
+    REVOKE_TOKEN,
+    "insert into revoked_token (jti, expires_at) values ($1, $2) on conflict (jti) do nothing"
+);
+statement!(IS_REVOKED, "select 1 as found from revoked_token where jti = $1");
+statement!(PRUNE_ASSERTIONS, "delete from used_assertion where expires_at < $1");
+statement!(PRUNE_TOKENS, "delete from revoked_token where expires_at < $1");
+
+/// Uses an assertion; false if it was used before (RFC 7523 §3, item 7; attacks row 16).
+///
+/// # Errors
+/// As the database says.
+pub async fn assertion(
+    tx: &mut Tx,
+    client_id: &str,
+    jti: &str,
+    expires_at: i64,
+) -> Result<bool, StoreError> {
+    let hash = tx.vault().blind("assertion.jti", jti);
+    Ok(tx.execute(&USE_ASSERTION, args![client_id, hash, expires_at]).await? == 1)
+}
+
+/// Revokes one access token until it would have expired.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke_token(tx: &mut Tx, jti: &str, expires_at: i64) -> Result<(), StoreError> {
+    tx.execute(&REVOKE_TOKEN, args![jti, expires_at]).await.map(drop)
+}
+
+/// Whether an access token was revoked.
+///
+/// # Errors
+/// As the database says.
+pub async fn is_revoked(tx: &mut Tx, jti: &str) -> Result<bool, StoreError> {
+    Ok(tx.optional(&IS_REVOKED, args![jti]).await?.is_some())
+}
+
+/// Forgets what has expired before `before`.
+///
+/// # Errors
+/// As the database says.
+pub async fn prune(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    let assertions = tx.execute(&PRUNE_ASSERTIONS, args![before]).await?;
+    Ok(assertions + tx.execute(&PRUNE_TOKENS, args![before]).await?)
+}
