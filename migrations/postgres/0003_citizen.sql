@@ -96,7 +96,7 @@ create table staff (
     id text primary key,
     user_name text not null unique,
     name bytea not null,
-    roles text not null,
+    role text not null,
     password text not null,
     totp bytea not null,
     totp_step bigint not null,

@@ -96,7 +96,7 @@ create table staff (
     id text primary key,
     user_name text not null unique,
     name blob not null,
-    roles text not null,
+    role text not null,
     password text not null,
     totp blob not null,
     totp_step integer not null,

@@ -1,8 +1,8 @@
 //! Persons: one record per number, sealed; found by blind index.
 
-use idp_domain::citizen::account::PersonStatus;
+use idp_domain::citizen::account::{AccountState, PersonStatus};
 use idp_domain::citizen::name::PersonName;
-use idp_domain::citizen::number::ResidentNumber;
+use idp_domain::citizen::number::{ResidentNumber, masked};
 use idp_domain::citizen::proofing::Proofing;
 use serde::{Deserialize, Serialize};
 
@@ -201,4 +201,64 @@ pub async fn proofs(tx: &mut Tx, id: &str) -> Result<Vec<Proof>, StoreError> {
             })
         })
         .collect()
+}
+
+/// Everything about a person that claims are made of. `Debug` is left out.
+#[derive(Clone)]
+pub struct PersonClaims {
+    /// Name as the register has it.
+    pub name: String,
+    /// `M` or `F`.
+    pub sex: &'static str,
+    /// `YYYY-MM-DD`.
+    pub birth_date: String,
+    /// First six digits of the number.
+    pub region: String,
+    /// The 18 characters; released as `number` only under the scope that grants it.
+    pub number: String,
+    /// The number with its birth digits hidden.
+    pub number_masked: String,
+    /// E.164, verified.
+    pub phone: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Registered address.
+    pub address: Option<String>,
+    /// Language of the account, BCP 47.
+    pub locale: Option<String>,
+    /// Proofing level, 1 to 5.
+    pub proofing: u8,
+    /// When the record was last proven, milliseconds UTC.
+    pub updated_at: i64,
+    /// State of the account.
+    pub account_state: AccountState,
+    /// Status of the record.
+    pub person_status: PersonStatus,
+}
+
+/// What claims about a person are made of; none without an account.
+///
+/// # Errors
+/// As the database says.
+pub async fn claims(tx: &mut Tx, id: &str) -> Result<Option<PersonClaims>, StoreError> {
+    let Some(person) = find(tx, id).await? else { return Ok(None) };
+    let Some(account) = crate::account::find(tx, id).await? else { return Ok(None) };
+    let contacts = crate::account::contacts(tx, id).await?;
+    let record = person.record;
+    Ok(Some(PersonClaims {
+        sex: if record.sex == "male" { "M" } else { "F" },
+        birth_date: record.born,
+        region: record.region,
+        number_masked: masked(&record.number),
+        name: record.name,
+        number: record.number,
+        phone: contacts.phone,
+        email: contacts.email,
+        address: record.address,
+        locale: account.language.clone(),
+        proofing: u8::try_from(person.proofing.level()).unwrap_or(1),
+        updated_at: person.proofed_at,
+        account_state: account.state,
+        person_status: person.status,
+    }))
 }

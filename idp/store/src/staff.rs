@@ -11,8 +11,8 @@ pub struct Staff {
     pub user_name: String,
     /// Name for people.
     pub name: String,
-    /// Roles, such as `officer`, `supervisor`, `administrator`.
-    pub roles: Vec<String>,
+    /// `officer`, `supervisor` or `administrator`.
+    pub role: String,
     /// PHC string of the password's hash.
     pub password: String,
     /// Seed of the TOTP (RFC 6238), raw bytes.
@@ -35,20 +35,20 @@ pub const TRIES: i64 = 5;
 
 statement!(
     CREATE,
-    "insert into staff (id, user_name, name, roles, password, totp, totp_step, state, created_at)
+    "insert into staff (id, user_name, name, role, password, totp, totp_step, state, created_at)
      values ($1, $2, $3, $4, $5, $6, 0, 'active', $7)"
 );
 statement!(
     FIND,
-    "select id, user_name, name, roles, password, totp, state from staff where id = $1"
+    "select id, user_name, name, role, password, totp, state from staff where id = $1"
 );
 statement!(
     FIND_BY_NAME,
-    "select id, user_name, name, roles, password, totp, state from staff where user_name = $1"
+    "select id, user_name, name, role, password, totp, state from staff where user_name = $1"
 );
 statement!(
     LIST,
-    "select id, user_name, name, roles, password, totp, state from staff order by user_name"
+    "select id, user_name, name, role, password, totp, state from staff order by user_name"
 );
 statement!(
     USE_STEP,
@@ -56,7 +56,7 @@ statement!(
 );
 statement!(
     UPDATE,
-    "update staff set name = $2, roles = $3, password = $4, totp = $5, state = $6 where id = $1"
+    "update staff set name = $2, role = $3, password = $4, totp = $5, state = $6 where id = $1"
 );
 statement!(
     BEGIN,
@@ -83,13 +83,9 @@ statement!(PRUNE, "delete from staff_pending where expires_at < $1");
 pub async fn create(tx: &mut Tx, staff: &Staff, now: i64) -> Result<(), StoreError> {
     let name = tx.vault().seal("staff.name", &staff.name)?;
     let totp = tx.vault().seal("staff.totp", &staff.totp)?;
-    let row = args![&staff.id, &staff.user_name, name, roles(staff), &staff.password, totp, now];
+    let row = args![&staff.id, &staff.user_name, name, &staff.role, &staff.password, totp, now];
     tx.execute(&CREATE, row).await?;
     Ok(())
-}
-
-fn roles(staff: &Staff) -> String {
-    serde_json::Value::from(staff.roles.clone()).to_string()
 }
 
 /// Writes an officer's changed row.
@@ -100,7 +96,7 @@ pub async fn update(tx: &mut Tx, staff: &Staff) -> Result<bool, StoreError> {
     let name = tx.vault().seal("staff.name", &staff.name)?;
     let totp = tx.vault().seal("staff.totp", &staff.totp)?;
     let state = if staff.active { "active" } else { "disabled" };
-    let row = args![&staff.id, name, roles(staff), &staff.password, totp, state];
+    let row = args![&staff.id, name, &staff.role, &staff.password, totp, state];
     Ok(tx.execute(&UPDATE, row).await? == 1)
 }
 
@@ -109,8 +105,7 @@ fn read(tx: &Tx, row: &Row) -> Result<Staff, StoreError> {
         id: row.text("id")?,
         user_name: row.text("user_name")?,
         name: tx.vault().open_text("staff.name", &row.blob("name")?)?,
-        roles: serde_json::from_str(&row.text("roles")?)
-            .map_err(|_| StoreError::Data("staff.roles".to_owned()))?,
+        role: row.text("role")?,
         password: row.text("password")?,
         totp: tx.vault().open("staff.totp", &row.blob("totp")?)?,
         active: row.text("state")? == "active",

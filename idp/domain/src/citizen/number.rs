@@ -184,12 +184,9 @@ impl ResidentNumber {
         }
     }
 
-    /// For showing: birth digits hidden (国办函〔2016〕108号 asks it of account names), and most of
-    /// the rest too, since region, birth and check digit are guessable (attacks.md row 30).
+    /// For showing: see [`masked`].
     pub fn masked(&self) -> String {
-        let head = self.0.get(..3).unwrap_or_default();
-        let tail = self.0.get(16..).unwrap_or_default();
-        format!("{head}*************{tail}")
+        masked(&self.0)
     }
 
     /// Full years of age on `day`. Who was born on a leap day is older from 1 March.
@@ -205,6 +202,14 @@ impl fmt::Debug for ResidentNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ResidentNumber({})", self.masked())
     }
+}
+
+/// A number for showing: birth digits hidden (国办函〔2016〕108号 asks it of account names), and most
+/// of the rest too, since region, birth and check digit are guessable (attacks.md row 30).
+pub fn masked(number: &str) -> String {
+    let head = number.get(..3).unwrap_or_default();
+    let tail = number.get(16..).unwrap_or_default();
+    format!("{head}*************{tail}")
 }
 
 /// The check character of 17 digits, GB 11643-1999; `None` if they are not 17 digits.

@@ -234,7 +234,7 @@ fn officer() -> staff::Staff {
         id: "s1".to_owned(),
         user_name: "officer".to_owned(),
         name: "陈警官".to_owned(),
-        roles: vec!["officer".to_owned()],
+        role: "officer".to_owned(),
         password: "$argon2id$x".to_owned(),
         totp: vec![1; 20],
         active: true,
