@@ -35,9 +35,9 @@ pub struct Reached {
     pub auth: u8,
 }
 
-fn level(value: &str, prefix: &str, most: u8) -> Option<u8> {
-    let level: u8 = value.strip_prefix(prefix)?.parse().ok()?;
-    (1..=most).contains(&level).then_some(level)
+/// Levels that nobody can reach here are unknown: asking for one must not end in a loop of step-ups.
+fn level(value: &str, prefix: &str) -> Option<u8> {
+    VALUES.contains(&value).then(|| value.strip_prefix(prefix)?.parse().ok()).flatten()
 }
 
 /// Reads `acr_values`: in order of preference (OpenID Connect Core §3.1.2.1), so the first known
@@ -46,10 +46,10 @@ fn level(value: &str, prefix: &str, most: u8) -> Option<u8> {
 pub fn wanted(acr_values: Option<&str>) -> Wanted {
     let mut wanted = Wanted::default();
     for value in acr_values.unwrap_or_default().split(' ').take(16) {
-        if let Some(level) = level(value, PROOFING, 5).filter(|_| wanted.proofing == 0) {
+        if let Some(level) = level(value, PROOFING).filter(|_| wanted.proofing == 0) {
             wanted.proofing = level;
         }
-        if let Some(level) = level(value, AUTH, 3).filter(|_| wanted.auth == 0) {
+        if let Some(level) = level(value, AUTH).filter(|_| wanted.auth == 0) {
             wanted.auth = level;
         }
     }
@@ -64,18 +64,23 @@ impl Wanted {
     }
 }
 
-/// The `acr` claim: the axis that was asked for; proofing if both or neither.
+/// The `acr` claim: the value of the axis that was asked for, if it is satisfied, else what was
+/// reached; proofing if both or neither were asked for. What was asked for comes back as it was,
+/// because relying parties compare it with their list (OpenID Connect Core §5.5.1.1); the claims
+/// `proofing_level` and `auth_level` say how much more there is.
 #[must_use]
 pub fn claim(wanted: Wanted, reached: Reached) -> String {
-    if wanted.auth > 0 && wanted.proofing == 0 {
-        format!("{AUTH}{}", reached.auth)
-    } else {
-        format!("{PROOFING}{}", reached.proofing)
+    match (wanted.proofing, wanted.auth) {
+        (0, 0) => format!("{PROOFING}{}", reached.proofing),
+        (0, auth) => format!("{AUTH}{}", auth.min(reached.auth)),
+        (proofing, _) => format!("{PROOFING}{}", proofing.min(reached.proofing)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -88,5 +93,38 @@ mod tests {
         assert_eq!(claim(wanted(Some("urn:tongban:auth:1")), reached), "urn:tongban:auth:1");
         assert_eq!(claim(both, reached), "urn:tongban:proofing:4");
         assert_eq!(claim(Wanted::default(), reached), "urn:tongban:proofing:4");
+    }
+
+    #[test]
+    fn the_claim_is_what_was_asked_for_and_never_more_than_was_reached() {
+        let reached = Reached { proofing: 3, auth: 2 };
+        for (asked, answered) in [
+            ("urn:tongban:proofing:2", "urn:tongban:proofing:2"),
+            ("urn:tongban:proofing:3", "urn:tongban:proofing:3"),
+            ("urn:tongban:proofing:4", "urn:tongban:proofing:3"),
+            ("urn:tongban:auth:1", "urn:tongban:auth:1"),
+            ("urn:tongban:proofing:1 urn:tongban:auth:2", "urn:tongban:proofing:1"),
+        ] {
+            assert_eq!(claim(wanted(Some(asked)), reached), answered, "{asked}");
+        }
+    }
+
+    #[test]
+    fn every_published_value_can_be_asked_for_and_no_other() {
+        for value in VALUES {
+            assert_ne!(wanted(Some(value)), Wanted::default(), "{value}");
+        }
+        for value in ["urn:tongban:proofing:5", "urn:tongban:auth:3", "urn:tongban:auth:+1", "1"] {
+            assert_eq!(wanted(Some(value)), Wanted::default(), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn outside_text_never_panics(text: String, proofing in 1_u8..=5, auth in 1_u8..=3) {
+            let asked = wanted(Some(&text));
+            let answered = claim(asked, Reached { proofing, auth });
+            prop_assert!(answered.starts_with("urn:tongban:"));
+        }
     }
 }

@@ -11,6 +11,9 @@ const LONGEST: i64 = 3600;
 /// Clocks may differ, seconds.
 const SKEW: i64 = 60;
 
+/// `typ` that newer clients give their assertions (draft-ietf-oauth-rfc7523bis).
+const TYP: &str = "client-authentication+jwt";
+
 /// The only type of assertion.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -48,11 +51,17 @@ pub fn check(
         None => Algorithm::ALL.to_vec(),
     };
     let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    // RFC 8725 §3.11: typed as what it is, if it is typed at all.
+    let typ = Some(TYP).filter(|typ| token.typ() == Some(typ));
     let claims = token
-        .verify(keys.map_or(&[], Vec::as_slice), &allowed, None)
+        .verify(keys.map_or(&[], Vec::as_slice), &allowed, typ)
         .map_err(|_| refuse("The assertion is not signed by a registered key."))?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let number = |name: &str| claims.get(name).and_then(Value::as_i64);
+    // RFC 7519 §2: a NumericDate may have a fraction.
+    let number = |name: &str| {
+        let value = claims.get(name)?;
+        value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+    };
     // RFC 7523 §3, items 1 and 2: issuer and subject are the client.
     if text("iss") != Some(&client.client_id) || text("sub") != Some(&client.client_id) {
         return Err(refuse("The assertion's iss and sub must be the client_id."));
@@ -123,6 +132,30 @@ mod tests {
     }
 
     #[test]
+    fn attack_16_another_clients_key_does_not_speak_for_this_one() {
+        let (signer, _) = parts();
+        let (_, client) = parts();
+        let token = signer.sign("JWT", &good()).unwrap();
+        assert!(check(&client, &token, &[ISSUER], NOW).is_err());
+        assert_eq!(unverified_client_id(&token).as_deref(), Some("a"));
+        let mut keyless = client;
+        keyless.jwks = None;
+        assert!(check(&keyless, &token, &[ISSUER], NOW).is_err());
+    }
+
+    #[test]
+    fn rfc_7519_2_a_date_may_have_a_fraction() {
+        let (signer, client) = parts();
+        let mut claims = good();
+        claims["exp"] = json!(NOW as f64 + 59.5);
+        let token = signer.sign("JWT", &claims).unwrap();
+        assert_eq!(check(&client, &token, &[ISSUER], NOW).unwrap().expires, NOW + 59 + SKEW);
+        claims["exp"] = json!(f64::MAX);
+        let token = signer.sign("JWT", &claims).unwrap();
+        assert!(check(&client, &token, &[ISSUER], NOW).is_err());
+    }
+
+    #[test]
     fn attack_16_bad_assertions_are_refused() {
         let (signer, mut client) = parts();
         for (name, value) in [
@@ -142,8 +175,15 @@ mod tests {
             let token = signer.sign("JWT", &claims).unwrap();
             assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "{name} {value}");
         }
+        for typ in ["at+jwt", "dpop+jwt", "application/at+jwt", "logout+jwt"] {
+            let token = signer.sign(typ, &good()).unwrap();
+            assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "{typ}");
+        }
+        for typ in ["JWT", "jwt", "client-authentication+jwt"] {
+            let token = signer.sign(typ, &good()).unwrap();
+            assert!(check(&client, &token, &[ISSUER], NOW).is_ok(), "{typ}");
+        }
         let token = signer.sign("JWT", &good()).unwrap();
-        assert!(check(&client, &token, &[ISSUER], NOW).is_ok());
         client.token_endpoint_auth_signing_alg = Some("PS256".to_owned());
         assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "the algorithm is pinned");
     }

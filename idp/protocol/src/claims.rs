@@ -97,6 +97,27 @@ impl ClaimsRequest {
         Ok(Self { id_token: read("id_token")?, userinfo: read("userinfo")? })
     }
 
+    /// What a client may ask for: claims that this provider has, and of those about the person only
+    /// the ones whose scope is registered for the client. The rest is ignored (OpenID Connect Core
+    /// §5.5): naming a claim must not reach further than naming its scope.
+    #[must_use]
+    pub fn only(mut self, registered: &Scope) -> Self {
+        for member in [&mut self.id_token, &mut self.userinfo] {
+            member.retain(|name, _| {
+                SUPPORTED.contains(&name.as_str())
+                    && group(name).is_none_or(|scope| registered.has(scope))
+            });
+        }
+        self
+    }
+
+    /// Subjects of which one must be the person's (OpenID Connect Core §5.5.1: a `sub` with a value
+    /// is a demand like `id_token_hint`); empty: anyone.
+    #[must_use]
+    pub fn subjects(&self) -> &[String] {
+        self.id_token.get("sub").map_or(&[], |wish| &wish.values)
+    }
+
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -141,6 +162,14 @@ pub fn for_userinfo(scope: &Scope, request: &ClaimsRequest) -> Vec<String> {
     names
 }
 
+/// Claims about the person that the ID token holds because they were asked for there by name
+/// (OpenID Connect Core §5.5); a scope alone puts nothing into it (§5.4, response type `code`).
+#[must_use]
+pub fn for_id_token(request: &ClaimsRequest) -> Vec<String> {
+    let about_person = |name: &&String| group(name).is_some() && SUPPORTED.contains(&name.as_str());
+    request.id_token.keys().filter(about_person).cloned().collect()
+}
+
 /// The scope whose consent line covers a claim; claims of the protocol itself need none.
 #[must_use]
 pub fn group(claim: &str) -> Option<&'static str> {
@@ -172,7 +201,48 @@ mod tests {
         assert!(ClaimsRequest::parse(Some(&format!("{{\"userinfo\":{{\"a\":{deep}}}}}"))).is_err());
     }
 
+    #[test]
+    fn core_5_5_a_named_claim_reaches_no_further_than_its_scope() {
+        let text = r#"{"userinfo":{"phone_number":null,"name":null,"staff_id":null,"made_up":null},
+            "id_token":{"acr":null,"email":null,"name":null,"sub":{"value":"s"}}}"#;
+        let request = ClaimsRequest::parse(Some(text)).unwrap();
+        let request = request.only(&Scope::parse("openid profile staff").unwrap());
+        assert_eq!(request.userinfo.keys().collect::<Vec<_>>(), ["name"]);
+        assert_eq!(request.id_token.keys().collect::<Vec<_>>(), ["acr", "name", "sub"]);
+        assert_eq!(for_id_token(&request), ["name"]);
+        assert_eq!(request.subjects(), ["s"]);
+    }
+
+    #[test]
+    fn claims_of_a_scope_are_published_but_those_of_staff() {
+        for (scope, claims) in BY_SCOPE {
+            for claim in *claims {
+                assert_eq!(SUPPORTED.contains(claim), *scope != "staff", "{claim}");
+            }
+        }
+    }
+
+    #[test]
+    fn attack_42_too_many_names_are_refused() {
+        let names: Vec<_> = (0..49).map(|n| format!("\"c{n}\":null")).collect();
+        let text = format!("{{\"userinfo\":{{{}}}}}", names.join(","));
+        assert!(ClaimsRequest::parse(Some(&text)).is_err());
+    }
+
+    fn wishes() -> impl Strategy<Value = BTreeMap<String, Wish>> {
+        let wish = (any::<bool>(), proptest::collection::vec("[a-z:]{0,9}", 0..4))
+            .prop_map(|(essential, values)| Wish { essential, values });
+        proptest::collection::btree_map("[a-z_]{1,9}", wish, 0..8)
+    }
+
     proptest! {
+        #[test]
+        fn what_is_printed_parses_back(id_token in wishes(), userinfo in wishes()) {
+            let request = ClaimsRequest { id_token, userinfo };
+            let text = serde_json::to_string(&request).unwrap();
+            prop_assert_eq!(ClaimsRequest::parse(Some(&text)).unwrap(), request);
+        }
+
         #[test]
         fn outside_text_never_panics(text: String) {
             let _ = ClaimsRequest::parse(Some(&text));

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// `request_uri` is not supported (OpenID Connect Core §3.1.2.6).
     RequestUriNotSupported,
+    /// `registration` is not supported (OpenID Connect Core §3.1.2.6).
+    RegistrationNotSupported,
     /// The assurance asked for cannot be reached (OpenID Connect Unmet Authentication
     /// Requirements 1.0 §2).
     UnmetAuthenticationRequirements,
@@ -68,6 +70,7 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",

@@ -6,11 +6,10 @@
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
-    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,8 +17,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-/// Bytes of a token that is looked at (attacks row 42).
-const LONGEST: usize = 16 * 1024;
+mod verify;
+
+pub use verify::{KeyFault, Unverified, registrable};
 
 /// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -234,139 +234,6 @@ impl Signer {
             }
             Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
         }
-    }
-}
-
-/// A token that is split and decoded but not believed.
-#[derive(Debug, Clone)]
-pub struct Unverified<'t> {
-    signed: &'t str,
-    signature: Vec<u8>,
-    header: Value,
-    /// The claims, not to be acted upon.
-    pub unverified_claims: Value,
-}
-
-impl<'t> Unverified<'t> {
-    /// Splits and decodes.
-    ///
-    /// # Errors
-    /// [`JoseError::Malformed`] or [`JoseError::Critical`].
-    pub fn parse(token: &'t str) -> Result<Self, JoseError> {
-        if token.len() > LONGEST {
-            return Err(JoseError::Malformed);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(JoseError::Malformed)?;
-        let (header, body) = signed.split_once('.').ok_or(JoseError::Malformed)?;
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JoseError::Malformed);
-        let object = |bytes: Vec<u8>| {
-            serde_json::from_slice::<Value>(&bytes)
-                .ok()
-                .filter(Value::is_object)
-                .ok_or(JoseError::Malformed)
-        };
-        let header = object(decode(header)?)?;
-        // RFC 7515 §4.1.11: what is critical and not understood must be refused.
-        if header.get("crit").is_some() {
-            return Err(JoseError::Critical);
-        }
-        let unverified_claims = object(decode(body)?)?;
-        Ok(Self { signed, signature: decode(signature)?, header, unverified_claims })
-    }
-
-    /// The key that the token says it was signed with: a hint for choosing among trusted keys.
-    #[must_use]
-    pub fn kid(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Value::as_str)
-    }
-
-    /// The algorithm that the token names, to be compared with what is allowed.
-    #[must_use]
-    pub fn algorithm(&self) -> Option<Algorithm> {
-        self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name)
-    }
-
-    /// Believes the claims if one of `keys` (JWKs) signed them with an allowed algorithm and the
-    /// `typ` is the expected one (none: any but an access token's).
-    ///
-    /// # Errors
-    /// The first reason not to.
-    pub fn verify(
-        self,
-        keys: &[Value],
-        allowed: &[Algorithm],
-        typ: Option<&str>,
-    ) -> Result<Value, JoseError> {
-        // RFC 8725 §3.1: the caller's algorithms, never the token's choice.
-        let algorithm =
-            self.algorithm().filter(|named| allowed.contains(named)).ok_or(JoseError::Algorithm)?;
-        // RFC 8725 §3.11: explicit typing keeps tokens of one kind out of another's place.
-        let named = self.header.get("typ").and_then(Value::as_str);
-        match typ {
-            Some(expected) if named.is_none_or(|named| !named.eq_ignore_ascii_case(expected)) => {
-                return Err(JoseError::Type);
-            }
-            None if named.is_some_and(|named| named.eq_ignore_ascii_case("at+jwt")) => {
-                return Err(JoseError::Type);
-            }
-            _ => {}
-        }
-        let kid = self.kid();
-        let candidates = keys.iter().filter(|key| {
-            let key_kid = key.get("kid").and_then(Value::as_str);
-            kid.is_none() || key_kid.is_none() || kid == key_kid
-        });
-        let mut outcome = JoseError::Key;
-        for key in candidates.take(8) {
-            match verify_with(key, algorithm, self.signed.as_bytes(), &self.signature) {
-                Ok(()) => return Ok(self.unverified_claims),
-                Err(JoseError::Signature) => outcome = JoseError::Signature,
-                Err(_) => {}
-            }
-        }
-        Err(outcome)
-    }
-}
-
-fn member(key: &Value, name: &str) -> Result<Vec<u8>, JoseError> {
-    let text = key.get(name).and_then(Value::as_str).ok_or(JoseError::Key)?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| JoseError::Key)
-}
-
-fn verify_with(
-    key: &Value,
-    algorithm: Algorithm,
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), JoseError> {
-    let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
-    // A key that names its algorithm or use is good for nothing else (RFC 7517 §4.2, §4.4).
-    if !text("alg").is_empty() && text("alg") != algorithm.name() || text("use") == "enc" {
-        return Err(JoseError::Key);
-    }
-    let wrong = |_| JoseError::Signature;
-    match (algorithm, text("kty"), text("crv")) {
-        (Algorithm::Rs256 | Algorithm::Ps256, "RSA", _) => {
-            let components = PublicKeyComponents { n: member(key, "n")?, e: member(key, "e")? };
-            let parameters = if algorithm == Algorithm::Ps256 {
-                &RSA_PSS_2048_8192_SHA256
-            } else {
-                &RSA_PKCS1_2048_8192_SHA256
-            };
-            components.verify(parameters, message, signature).map_err(wrong)
-        }
-        (Algorithm::Es256, "EC", "P-256") => {
-            let mut point = vec![4];
-            point.extend(member(key, "x")?);
-            point.extend(member(key, "y")?);
-            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                .verify(message, signature)
-                .map_err(wrong)
-        }
-        (Algorithm::EdDsa, "OKP", "Ed25519") => UnparsedPublicKey::new(&ED25519, member(key, "x")?)
-            .verify(message, signature)
-            .map_err(wrong),
-        _ => Err(JoseError::Key),
     }
 }
 

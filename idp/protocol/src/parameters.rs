@@ -7,9 +7,19 @@ const MOST: usize = 64;
 /// Bytes of one value; state and nonce of several hundred characters are legal, a megabyte is not.
 const LONGEST: usize = 8 * 1024;
 
+/// Bytes of a whole request as it was sent.
+const LARGEST: usize = 64 * 1024;
+
 /// Decoded parameters in the order of their arrival, each name once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
+
+/// Names only: values are codes, secrets and tokens, which no log may hold.
+impl std::fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 impl Parameters {
     /// Parses `application/x-www-form-urlencoded` bytes.
@@ -18,7 +28,10 @@ impl Parameters {
     /// `invalid_request` for a repeated name (RFC 6749 §3.1), too many, or too long values
     /// (attacks row 42), or bytes that are not UTF-8.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProtocolError> {
-        let mut found: Vec<(String, String)> = Vec::new();
+        if bytes.len() > LARGEST {
+            return Err(ProtocolError::invalid_request("The request is too large."));
+        }
+        let mut found: Vec<(String, String)> = Vec::with_capacity(8);
         for (name, value) in url::form_urlencoded::parse(bytes) {
             if value.contains('\u{fffd}') || name.contains('\u{fffd}') || value.contains('\0') {
                 return Err(ProtocolError::invalid_request("A parameter is not UTF-8 text."));
@@ -81,11 +94,31 @@ mod tests {
         let many: String = (0..65).map(|n| format!("p{n}=1&")).collect();
         assert!(Parameters::parse(many.as_bytes()).is_err());
         assert!(Parameters::parse(format!("a={}", "x".repeat(9000)).as_bytes()).is_err());
+        let large: String = (0..10).map(|n| format!("p{n}={}&", "x".repeat(7000))).collect();
+        assert!(Parameters::parse(large.as_bytes()).is_err());
         assert!(Parameters::parse(b"a=%ff").is_err());
         assert!(Parameters::parse(b"a=%00").is_err());
     }
 
+    #[test]
+    fn attack_43_values_are_not_printed() {
+        let parameters = Parameters::parse(b"client_secret=hush&code=tbc_x").unwrap();
+        assert_eq!(format!("{parameters:?}"), r#"{"client_secret", "code"}"#);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_printed_parses_back(
+            pairs in proptest::collection::btree_map("[^\u{0}\u{fffd}]{1,20}", "[^\u{0}\u{fffd}]{0,40}", 0..20),
+        ) {
+            let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let parameters = Parameters::parse(text.as_bytes()).unwrap();
+            for (name, value) in &pairs {
+                prop_assert_eq!(parameters.get(name).unwrap_or_default(), value);
+            }
+            prop_assert_eq!(parameters.encode(), text);
+        }
+
         #[test]
         fn outside_bytes_never_panic_and_printing_parses_back(bytes: Vec<u8>) {
             if let Ok(parameters) = Parameters::parse(&bytes) {

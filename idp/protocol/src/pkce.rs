@@ -3,9 +3,8 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq as _;
 
-use crate::ProtocolError;
+use crate::{ProtocolError, compare};
 
 /// RFC 7636 §4.2: BASE64URL(SHA256(verifier)) has 43 characters.
 fn is_challenge(text: &str) -> bool {
@@ -63,8 +62,7 @@ pub fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Pro
         (Some(_), None) => Err(ProtocolError::invalid_grant("The code_verifier is missing.")),
         (Some(challenge), Some(verifier)) => {
             let made = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-            let same: bool = made.as_bytes().ct_eq(challenge.as_bytes()).into();
-            if same && is_verifier(verifier) {
+            if compare::same(made, challenge) && is_verifier(verifier) {
                 Ok(())
             } else {
                 Err(ProtocolError::invalid_grant("The code_verifier does not fit."))
@@ -75,6 +73,8 @@ pub fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Pro
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -96,5 +96,28 @@ mod tests {
         assert!(verify(Some(CHALLENGE), Some(CHALLENGE)).is_err());
         assert!(verify(None, Some(VERIFIER)).is_err());
         assert_eq!(challenge(None, None, false), Ok(None));
+        assert!(verify(Some(CHALLENGE), Some(&format!("{VERIFIER}A"))).is_err());
+        let short = "A".repeat(42);
+        let made = URL_SAFE_NO_PAD.encode(digest(&SHA256, short.as_bytes()));
+        assert!(verify(Some(&made), Some(&short)).is_err(), "too short a secret, though it fits");
+    }
+
+    proptest! {
+        #[test]
+        fn attack_06_pkce_only_its_own_verifier_fits(
+            one in "[A-Za-z0-9._~-]{43,128}",
+            other in "[A-Za-z0-9._~-]{43,128}",
+        ) {
+            let made = URL_SAFE_NO_PAD.encode(digest(&SHA256, one.as_bytes()));
+            prop_assert_eq!(challenge(Some(&made), Some("S256"), true), Ok(Some(made.clone())));
+            prop_assert_eq!(verify(Some(&made), Some(&one)), Ok(()));
+            prop_assert_eq!(verify(Some(&made), Some(&other)).is_ok(), one == other);
+        }
+
+        #[test]
+        fn attack_06_pkce_outside_text_never_panics(text: String, method: String, required: bool) {
+            let _ = challenge(Some(&text), Some(&method), required);
+            prop_assert!(verify(Some(&text), Some(&method)).is_err());
+        }
     }
 }

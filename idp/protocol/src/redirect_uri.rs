@@ -17,13 +17,43 @@ pub enum Fault {
     /// User information, a wildcard, or dots that climb.
     #[error("a redirect URI has user information, a wildcard or path dots")]
     Misleading,
+    /// A browser would write the address differently than it was registered.
+    #[error("a redirect URI is not in the form in which a browser writes it")]
+    NotPlain,
+    /// A query that already names a parameter of our answer.
+    #[error("a redirect URI has a query parameter that belongs to the answer")]
+    Reserved,
+    /// More than 2048 bytes.
+    #[error("a redirect URI is longer than 2048 bytes")]
+    TooLong,
 }
+
+/// Parameters of an answer (RFC 6749 §4.1.2, RFC 9207 §2, OpenID Connect Core §3.2.2.5). A client
+/// reads the first or the last of two; which one is a guess that an attacker makes too.
+const ANSWERED: &[&str] = &[
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "error_uri",
+    "response",
+    "id_token",
+    "access_token",
+    "session_state",
+];
+
+/// Bytes of a URI that browsers and proxies carry without cutting it.
+const LONGEST: usize = 2048;
 
 /// Checks a URI for registration (RFC 6749 §3.1.2, RFC 8252 §7.1, RFC 9700 §2.1).
 ///
 /// # Errors
 /// The first [`Fault`].
 pub fn registrable(text: &str) -> Result<(), Fault> {
+    if text.len() > LONGEST {
+        return Err(Fault::TooLong);
+    }
     let url = Url::parse(text).map_err(|_| Fault::NotAbsolute)?;
     if text.contains('#') {
         return Err(Fault::Fragment);
@@ -42,6 +72,15 @@ pub fn registrable(text: &str) -> Result<(), Fault> {
     let odd = text.contains(['*', '\\']) || text.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
     if authority.contains('@') || climbs || odd {
         return Err(Fault::Misleading);
+    }
+    // What a browser rewrites (case of the host, default port, `%2e%2e`, `https:/a`, IDN letters,
+    // 0x7f.1) would lead elsewhere than the exact comparison reads (attacks row 4).
+    let plain = url.as_str();
+    if plain != text && plain.strip_suffix('/') != Some(text) {
+        return Err(Fault::NotPlain);
+    }
+    if url.query_pairs().any(|(name, _)| ANSWERED.contains(&name.as_ref())) {
+        return Err(Fault::Reserved);
     }
     Ok(())
 }
@@ -90,10 +129,28 @@ mod tests {
             ("https://u@a.example/cb", Fault::Misleading),
             ("https://a.example/*", Fault::Misleading),
             ("https://a.example/x/../cb", Fault::Misleading),
+            ("https://a.example/x/..;/cb", Fault::Misleading),
+            ("https://a.example/x/%2E%2e/cb", Fault::NotPlain),
+            ("https:/u@a.example/cb", Fault::NotPlain),
+            ("https:///a.example/cb", Fault::NotPlain),
+            ("https:a.example/cb", Fault::NotPlain),
+            ("https://A.example/cb", Fault::NotPlain),
+            ("https://a.example:443/cb", Fault::NotPlain),
+            ("http://0x7f.1/cb", Fault::NotPlain),
+            ("https://\u{430}.example/cb", Fault::NotPlain),
+            ("https://a.example\t/cb", Fault::Misleading),
+            ("http://localhost.evil.example/cb", Fault::Scheme),
+            ("http://localhost@evil.example/cb", Fault::Scheme),
+            ("data:text/html,x", Fault::Scheme),
+            ("https://a.example/cb?state=x", Fault::Reserved),
+            ("https://a.example/cb?x=1&c%6Fde=x", Fault::Reserved),
         ] {
             assert_eq!(registrable(text), Err(fault), "{text}");
         }
         assert_eq!(registrable("https://a.example/cb?x=1"), Ok(()));
+        assert_eq!(registrable("https://a.example/cb?dummy1=lorem&dummy2=ipsum"), Ok(()));
+        assert_eq!(registrable("https://a.example"), Ok(()));
+        assert_eq!(registrable("https://a.example:8443/test/a/x/callback"), Ok(()));
         assert_eq!(registrable("http://localhost:9/cb"), Ok(()));
         assert_eq!(registrable("cn.gov.fj.app:/cb"), Ok(()));
     }
@@ -102,6 +159,36 @@ mod tests {
         #[test]
         fn outside_text_never_panics(text: String) {
             let _ = registrable(&text);
+        }
+
+        /// Whatever may be registered is read by a browser as the host that we read.
+        #[test]
+        fn attack_04_redirect_uri_printed_parses_back(
+            host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,2}",
+            tail in "[a-zA-Z0-9/@:;.%?&=_~-]{0,40}",
+        ) {
+            let text = format!("https://{host}{tail}");
+            if registrable(&text).is_ok() {
+                let url = Url::parse(&text).unwrap();
+                prop_assert_eq!(url.username(), "");
+                let origin = format!("https://{}", url.host_str().unwrap());
+                prop_assert!(text.starts_with(&origin));
+                prop_assert_eq!(url.as_str().trim_end_matches('/'), text.trim_end_matches('/'));
+            }
+        }
+
+        /// One character more, less or other is another address.
+        #[test]
+        fn attack_04_redirect_uri_has_no_neighbours(at in 0_usize..26, other in any::<char>()) {
+            let registered = ["https://partner.example/cb".to_owned()];
+            let mut longer: Vec<char> = registered[0].chars().collect();
+            longer.insert(at, other);
+            prop_assert!(!matches(&registered, &longer.iter().collect::<String>()));
+            let mut changed: Vec<char> = registered[0].chars().collect();
+            if changed[at] != other {
+                changed[at] = other;
+                prop_assert!(!matches(&registered, &changed.iter().collect::<String>()));
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests of the machine endpoints: who is the client, and what does it want.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -10,7 +12,7 @@ use crate::scope::Scope;
 use crate::{ErrorCode, ProtocolError};
 
 /// How a client presented itself; nothing is checked yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Presented {
     /// HTTP Basic or body: id and secret.
     Secret {
@@ -33,6 +35,18 @@ pub enum Presented {
         /// The id.
         client_id: String,
     },
+}
+
+/// Without the secret, which no log may hold.
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = match self {
+            Self::Secret { .. } => "Secret",
+            Self::Assertion { .. } => "Assertion",
+            Self::Name { .. } => "Name",
+        };
+        f.debug_struct(method).field("client_id", &self.client_id()).finish_non_exhaustive()
+    }
 }
 
 impl Presented {
@@ -94,7 +108,8 @@ fn from_basic(header: &str) -> Result<Presented, ProtocolError> {
     let (id, secret) = text.split_once(':').ok_or(wrong)?;
     // RFC 6749 §2.3.1: both are form-encoded before they are joined.
     let decode = |part: &str| {
-        let line = format!("v={part}");
+        // An `&` that a client forgot to encode is a character of the secret, not its end.
+        let line = format!("v={}", part.replace('&', "%26"));
         url::form_urlencoded::parse(line.as_bytes())
             .next()
             .map(|(_, value)| value.into_owned())
@@ -118,7 +133,7 @@ fn from_assertion(text: &str, body: &Parameters) -> Result<Presented, ProtocolEr
 }
 
 /// What is wanted of the token endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Grant {
     /// RFC 6749 §4.1.3.
     Code {
@@ -141,6 +156,13 @@ pub enum Grant {
         /// At most what is registered.
         scope: Option<Scope>,
     },
+}
+
+/// Without the code or token, which no log may hold.
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant").field("name", &self.name()).finish_non_exhaustive()
+    }
 }
 
 impl Grant {

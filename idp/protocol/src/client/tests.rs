@@ -1,0 +1,129 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn defaults_are_those_of_registration_2() {
+    let client = Client::from_json(json!({"client_id": "a",
+        "redirect_uris": ["https://a.example/cb"], "extra": 1}))
+    .unwrap();
+    assert_eq!(client.token_endpoint_auth_method, AuthMethod::ClientSecretBasic);
+    assert_eq!(client.id_token_signed_response_alg, "RS256");
+    assert_eq!(client.sector().as_deref(), Some("a.example"));
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let faults = Client::from_json(json!({"redirect_uris": ["http://a.example/cb"],
+        "grant_types": ["authorization_code", "password"], "response_types": ["token"],
+        "token_endpoint_auth_method": "private_key_jwt"}))
+    .unwrap_err();
+    assert_eq!(faults.len(), 4, "{faults:?}");
+}
+
+#[test]
+fn core_8_1_two_hosts_need_a_registered_sector() {
+    let uris = json!(["https://a.example/cb", "https://b.example/cb"]);
+    assert!(Client::from_json(json!({"redirect_uris": uris})).is_err());
+    assert!(Client::from_json(json!({"redirect_uris": uris, "sector": "ab"})).is_ok());
+}
+
+#[test]
+fn rfc_7591_2_a_registration_without_a_scope_gets_the_default() {
+    let client = Client::from_json(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
+    assert!(client.scopes().has("openid") && client.scopes().has("offline_access"));
+    for scope in ["identity", "cases", "staff"] {
+        assert!(!client.scopes().has(scope), "{scope}");
+    }
+    let machine = Client::from_json(json!({"grant_types": ["client_credentials"]})).unwrap();
+    assert!(machine.scopes().is_empty());
+    let none = json!({"redirect_uris": ["https://a.example/cb"], "scope": ""});
+    assert!(Client::from_json(none).unwrap().scopes().is_empty());
+}
+
+#[test]
+fn core_8_1_the_sector_is_registered_or_a_host() {
+    let uris = json!(["https://a.example/cb"]);
+    for (member, value) in [
+        ("sector", "s.example"),
+        ("sector_identifier", "s.example"),
+        ("sector_identifier_uri", "https://s.example/uris.json"),
+    ] {
+        let client = Client::from_json(json!({"redirect_uris": uris, member: value})).unwrap();
+        assert_eq!(client.sector().as_deref(), Some("s.example"), "{member}");
+    }
+}
+
+#[test]
+fn attack_37_addresses_that_become_links_are_https_and_names_are_text() {
+    for (member, value) in [
+        ("logo_uri", "javascript:alert(1)"),
+        ("policy_uri", "http://a.example/"),
+        ("tos_uri", "https://u@a.example/"),
+        ("initiate_login_uri", "http://localhost/start"),
+        ("client_name", "a\u{202e}b"),
+        ("client_name#en", "a\nb"),
+        ("client_id", "a b"),
+        ("client_id", "<b>"),
+    ] {
+        let registration = json!({"redirect_uris": ["https://a.example/cb"], member: value});
+        assert!(Client::from_json(registration).is_err(), "{member} {value}");
+    }
+}
+
+#[test]
+fn attack_11_a_key_set_that_is_not_public_or_not_usable_is_refused() {
+    let key = |algorithm| {
+        let pkcs8 = crate::jose::generate(algorithm).unwrap();
+        crate::jose::Signer::new(algorithm, &pkcs8).unwrap().jwk().clone()
+    };
+    let (ec, ed, rsa) = (key(Algorithm::Es256), key(Algorithm::EdDsa), key(Algorithm::Rs256));
+    let mut private = ec.clone();
+    private["d"] = json!("AA");
+    let mut off_curve = ec.clone();
+    off_curve["y"] = off_curve["x"].clone();
+    let client = |keys: Value| {
+        Client::from_json(json!({"redirect_uris": ["https://a.example/cb"],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": keys}))
+    };
+    for good in [&ec, &ed, &rsa] {
+        assert!(client(json!({"keys": [good]})).is_ok(), "{good}");
+    }
+    assert!(client(json!({"keys": [ec, rsa, {"kty": "EC", "crv": "P-521"}]})).is_ok());
+    for bad in [
+        json!([]),
+        json!({"keys": []}),
+        json!({"keys": [1]}),
+        json!({"keys": [private]}),
+        json!({"keys": [off_curve]}),
+        json!({"keys": [ec, ec]}),
+        json!({"keys": [{"kty": "oct", "k": "AA"}]}),
+        json!({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}),
+        json!({"keys": vec![json!({"kty": "EC"}); 17]}),
+    ] {
+        assert!(client(bad.clone()).is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_parses_back(
+        name in "[a-z\u{4e00}-\u{4e10} ]{0,20}",
+        scope in "[a-z]{1,6}( [a-z]{1,6}){0,3}",
+        path in "[a-z]{0,8}",
+        auth in prop_oneof!["client_secret_basic", "client_secret_post", "none"],
+        age in proptest::option::of(0_i64..100_000),
+    ) {
+        let client = Client::from_json(json!({"client_id": "a", "client_name": name, "scope": scope,
+            "redirect_uris": [format!("https://a.example/{path}")], "default_max_age": age,
+            "token_endpoint_auth_method": auth})).unwrap();
+        let text = serde_json::to_string(&client).unwrap();
+        prop_assert_eq!(Client::from_json(serde_json::from_str(&text).unwrap()).unwrap(), client);
+    }
+
+    #[test]
+    fn outside_text_never_panics(text: String, member in "[a-z_#]{1,20}") {
+        let _ = Client::from_json(json!({"redirect_uris": [text], "client_name": text, member: text}));
+    }
+}
