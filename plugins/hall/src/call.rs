@@ -88,6 +88,7 @@ pub struct Problem {
 /// within one event and interface; the engine derives the outbox key from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
+#[allow(missing_docs)] // Each variant says what its fields are.
 pub enum Effect {
     /// Ask the applicant to pay a quote (its id, never an amount).
     RequestPayment { id: String, quote: String, purpose: String, key: String },

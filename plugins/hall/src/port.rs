@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::call::{Context, Event, Failure, Outcome, Problem};
@@ -47,7 +48,9 @@ pub trait WorkingDays: Send + Sync {
 pub trait Identity: Send + Sync {
     /// Verified facts of a person by name; only those that exist. Names: `name`, `sex`,
     /// `birth_date`, `region`, `number`, `number_masked`, `phone`, `phone_masked`, `address`,
-    /// `proofing_level`, `age_over_16`, `age_over_18`.
+    /// `proofing_level`, `age_over_16`, `age_over_18`;
+    /// and `person_id`, the key of the person's audit chain, which the engine alone may ask and
+    /// which reaches no plugin and no page.
     async fn facts(
         &self,
         subject: &str,
@@ -67,6 +70,83 @@ pub trait Counterpart: Send + Sync {
     async fn send(&self, key: &str, arguments: &Value) -> Delivery;
     /// What became of `key`.
     async fn ask(&self, key: &str, arguments: &Value) -> Delivery;
+}
+
+/// An order that the payer's browser carries to the gateway. `(order_id, txn_time)` is unique
+/// with the merchant (domain.md §10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// 8–40 letters and digits.
+    pub order_id: String,
+    /// `YYYYMMDDhhmmss`, Beijing time.
+    pub txn_time: String,
+    /// Minor units (fen).
+    pub minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// The case's number, for the address that the payer's browser comes back to.
+    pub case: String,
+}
+
+/// A signed form that the browser posts to the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderForm {
+    /// Absolute address of the gateway.
+    pub gateway_url: String,
+    /// Names and values in the order of the form.
+    pub fields: Vec<(String, String)>,
+}
+
+/// What a verified notice of the gateway claims. It is never believed before a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Our order.
+    pub order_id: String,
+    /// The gateway's own id of this notice, or a digest of it: the same notice twice is one.
+    pub source_id: String,
+}
+
+/// The payment gateway as pages meet it: forms and notices. Implemented by plugins/payment.
+pub trait PaymentGateway: Send + Sync {
+    /// Signs an order.
+    ///
+    /// # Errors
+    /// [`PortError`] if the key or the address is missing.
+    fn order_form(&self, order: &Order) -> Result<OrderForm, PortError>;
+    /// Checks a back notice's signature, merchant and form.
+    ///
+    /// # Errors
+    /// [`PortError`] for a notice that the gateway did not sign.
+    fn verify_notice(&self, fields: &[(String, String)]) -> Result<Notice, PortError>;
+}
+
+/// One line of a parcel's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracking {
+    /// The key under which we booked.
+    pub key: String,
+    /// The carrier's id of this line: the same line twice is one.
+    pub source_id: String,
+    /// `picked_up`, `in_transit`, `out_for_delivery`, `delivered` or `problem`.
+    pub kind: String,
+    /// Milliseconds UTC, as the carrier says.
+    pub at: i64,
+    /// Where, or what the problem is.
+    pub place: Option<String>,
+}
+
+/// Verifies what the carrier pushes. Implemented by plugins/mailing.
+pub trait CarrierNotices: Send + Sync {
+    /// Checks the signature over body and time and reads the lines.
+    ///
+    /// # Errors
+    /// [`PortError`] for a push that the carrier did not sign.
+    fn verify(
+        &self,
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+        now: i64,
+    ) -> Result<Vec<Tracking>, PortError>;
 }
 
 /// What a counterpart said.
