@@ -4,3 +4,5 @@
 
 pub mod ambient;
 pub mod citizen;
+pub mod consent;
+pub mod flow;

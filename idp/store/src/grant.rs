@@ -21,6 +21,10 @@ statement!(
      where person_id = $1 and client_id = $2 and revoked_at is null"
 );
 statement!(
+    REVOKE_ALL_OF_CLIENT,
+    "update issued_grant set revoked_at = $2 where client_id = $1 and revoked_at is null"
+);
+statement!(
     REVOKE_OF_SESSION,
     "update issued_grant set revoked_at = $2
      where session_id = $1 and revoked_at is null and detail not like '%\"offline\":true%'"
@@ -141,6 +145,18 @@ pub async fn revoke_of_client(
     now: i64,
 ) -> Result<u64, StoreError> {
     tx.execute(&REVOKE_OF_CLIENT, args![person, client_id, now]).await
+}
+
+/// Ends everything that a partner holds.
+///
+/// # Errors
+/// As the database says.
+pub async fn revoke_all_of_client(
+    tx: &mut Tx,
+    client_id: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_ALL_OF_CLIENT, args![client_id, now]).await
 }
 
 /// Ends what came from a session and does not outlive it.

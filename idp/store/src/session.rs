@@ -12,6 +12,15 @@ statement!(
     "select id, secret_hash, kind, person_id, auth_time, auth_level, amr, device, created_at,
      seen_at, expires_at from session where id = $1 and ended_at is null and expires_at > $2"
 );
+statement!(
+    RENEW,
+    "update session set secret_hash = $2, auth_time = $3, auth_level = $4, amr = $5, seen_at = $3,
+     expires_at = $6 where id = $1 and person_id = $7 and kind = $8 and ended_at is null"
+);
+statement!(
+    ROTATE,
+    "update session set secret_hash = $2, seen_at = $3 where id = $1 and ended_at is null"
+);
 statement!(SEEN, "update session set seen_at = $2 where id = $1 and ended_at is null");
 statement!(
     OF_PERSON,
@@ -87,6 +96,32 @@ pub async fn start(tx: &mut Tx, session: &Stored) -> Result<(), StoreError> {
         session.expires_at
     ];
     tx.execute(&START, row).await.map(drop)
+}
+
+/// Renews a session of the same person after they signed in again; false if it has ended.
+///
+/// # Errors
+/// As the database says.
+pub async fn renew(tx: &mut Tx, session: &Stored) -> Result<bool, StoreError> {
+    let row = args![
+        &session.id,
+        &session.secret_hash,
+        session.auth_time,
+        session.auth_level,
+        &session.amr,
+        session.expires_at,
+        &session.person_id,
+        &session.kind
+    ];
+    Ok(tx.execute(&RENEW, row).await? == 1)
+}
+
+/// Replaces the secret of a session; false if it has ended.
+///
+/// # Errors
+/// As the database says.
+pub async fn rotate(tx: &mut Tx, id: &str, secret: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ROTATE, args![id, secret, now]).await? == 1)
 }
 
 /// A session that has neither ended nor expired.

@@ -1,1 +1,17 @@
 //! Requests and pages of the identity half.
+//!
+//! `oidc` holds the protocol endpoints, `pages` what a person sees; both stand on the session of
+//! the browser and on the flow that a partner began.
+
+pub mod clients;
+pub mod cookie;
+pub mod flow;
+pub mod keys;
+mod oidc;
+pub mod pages;
+pub mod router;
+pub mod session;
+pub mod state;
+
+pub use router::router;
+pub use state::State;

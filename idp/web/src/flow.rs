@@ -1,0 +1,227 @@
+//! An authorization request that waits for its person, as pages see it.
+//!
+//! The request lives in the database; the address carries its id, and a cookie a secret, so that a
+//! link alone does not carry on somebody's flow (attacks rows 20, 22).
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use idp_domain::ambient;
+use idp_domain::consent::{Asked, Given};
+use idp_protocol::ErrorCode;
+use idp_protocol::authorize::AuthorizationRequest;
+use idp_protocol::client::Client;
+use idp_store::consent::Consent;
+use idp_store::flow::Stored;
+use idp_store::{StoreError, Tx, audit};
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+
+use crate::{State, cookie};
+
+const STEM: &str = "tongban_flow";
+/// Flows that one browser may have open; older ones are forgotten.
+const MOST: usize = 10;
+
+/// A request that is neither answered nor expired, of this browser.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Its id, as in addresses.
+    pub id: String,
+    /// The checked request.
+    pub request: AuthorizationRequest,
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+    /// The person allowed it in this flow.
+    pub consented: bool,
+    /// The error code with which the person ended it.
+    pub denied: Option<String>,
+}
+
+impl Flow {
+    /// Groups of the consent page, one line each: `profile`, `email`, `address`, `phone`,
+    /// `identity`, `cases`, `offline_access`.
+    #[must_use]
+    pub fn asks(&self) -> Vec<String> {
+        self.asked().groups()
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        Asked::new(&self.request.scope, &self.request.claims)
+    }
+
+    /// Where a page goes when it is done.
+    #[must_use]
+    pub fn resume(&self) -> String {
+        format!("/oauth2/authorize/{}", self.id)
+    }
+
+    /// The proofing level that the request asks for, 1 to 5.
+    #[must_use]
+    pub fn wanted_proofing(&self) -> Option<u8> {
+        Some(self.request.acr.proofing).filter(|level| *level > 0)
+    }
+
+    /// The authentication level that the request asks for, 1 to 3.
+    #[must_use]
+    pub fn wanted_auth(&self) -> Option<u8> {
+        Some(self.request.acr.auth).filter(|level| *level > 0)
+    }
+}
+
+fn cookie_name(state: &State, id: &str) -> String {
+    format!("{}_{}", cookie::name(state, STEM), id.replace('-', ""))
+}
+
+/// Keeps a request and gives its id and the cookies that bind it to the browser.
+pub(crate) async fn begin(
+    state: &State,
+    headers: &HeaderMap,
+    request: AuthorizationRequest,
+) -> Result<(String, Vec<HeaderValue>), StoreError> {
+    let (id, secret, now) = (state.ambient.id(), state.ambient.secret(), state.now());
+    let lifetime = state.settings.lifetimes.flow_ms;
+    let stored = Stored {
+        id: id.clone(),
+        browser_hash: ambient::hash(&secret),
+        request,
+        created_at: now,
+        consented: false,
+        denied: None,
+    };
+    state
+        .db
+        .write("flow_begin", move |tx: &mut Tx| {
+            let stored = stored.clone();
+            Box::pin(async move { idp_store::flow::create(tx, &stored, now + lifetime).await })
+        })
+        .await?;
+    // A cookie for each flow, because tabs are signed in side by side, and a POST from another
+    // site arrives without the cookies that it must not overwrite.
+    let mut cookies =
+        vec![cookie::set(state, &cookie_name(state, &id), &secret, Some(lifetime / 1000))];
+    let stem = cookie::name(state, STEM);
+    let mut open: Vec<&str> =
+        cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&stem)).collect();
+    open.sort_unstable();
+    let excess = open.len().saturating_sub(MOST - 1);
+    cookies.extend(open.into_iter().take(excess).map(|name| cookie::clear(state, name)));
+    Ok((id, cookies))
+}
+
+/// `Set-Cookie` that unbinds an answered flow.
+pub(crate) fn forget(state: &State, id: &str) -> HeaderValue {
+    cookie::clear(state, &cookie_name(state, id))
+}
+
+/// A flow of this browser; none if it is unknown, answered, expired or another browser's.
+///
+/// # Errors
+/// As the database says.
+pub async fn load(
+    state: &State,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Option<Flow>, StoreError> {
+    let Some(secret) = cookie::get(headers, &cookie_name(state, id)) else { return Ok(None) };
+    let (key, now) = (id.to_owned(), state.now());
+    let found: Option<Stored> = state
+        .db
+        .read("flow", move |tx: &mut Tx| {
+            let key = key.clone();
+            Box::pin(async move { idp_store::flow::find(tx, &key, now).await })
+        })
+        .await?;
+    let bound = |stored: &Stored| {
+        let sent = ambient::hash(secret);
+        bool::from(sent.as_bytes().ct_eq(stored.browser_hash.as_bytes()))
+    };
+    let Some(stored) = found.filter(bound) else { return Ok(None) };
+    let Some(registered) = state.clients.find(state, &stored.request.client_id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Flow {
+        id: stored.id,
+        request: stored.request,
+        client: registered.client.clone(),
+        created_at: stored.created_at,
+        consented: stored.consented,
+        denied: stored.denied,
+    }))
+}
+
+/// Remembers that this person allows what the flow asks for, now and in later requests.
+///
+/// # Errors
+/// As the database says.
+pub async fn consent(state: &State, flow: &Flow, person: &str) -> Result<(), StoreError> {
+    let (now, person, id) = (state.now(), person.to_owned(), flow.id.clone());
+    let (asked, client) = (flow.asked(), flow.client.clone());
+    state
+        .db
+        .write("consent", move |tx: &mut Tx| {
+            let (person, id) = (person.clone(), id.clone());
+            let (asked, client) = (asked.clone(), client.clone());
+            Box::pin(async move {
+                if !idp_store::flow::consented(tx, &id, now).await? {
+                    return Ok(());
+                }
+                let earlier = idp_store::consent::find(tx, &person, &client.client_id).await?;
+                let given = earlier.as_ref().map(given);
+                let (scope, claims) = asked.with(given.as_ref());
+                let consent = Consent {
+                    client_id: client.client_id.clone(),
+                    scope,
+                    claims,
+                    client_name: face(&client),
+                    granted_at: now,
+                };
+                idp_store::consent::allow(tx, &person, &consent).await?;
+                let details = json!({"client": client.client_id, "name": client.client_name,
+                    "groups": asked.groups()});
+                let line =
+                    audit::Line { at: now, kind: "consent", actor: "self".to_owned(), details };
+                audit::append(tx, &person, line).await
+            })
+        })
+        .await
+}
+
+pub(crate) fn given(consent: &Consent) -> Given<'_> {
+    Given { scope: &consent.scope, claims: &consent.claims, client_name: &consent.client_name }
+}
+
+/// What a person saw of the partner when they consented (attacks row 34).
+pub(crate) fn face(client: &Client) -> String {
+    format!("{}\n{}", client.client_name, client.client_name_en.as_deref().unwrap_or_default())
+}
+
+/// Ends a flow because its person said no: the client is told `access_denied`.
+///
+/// # Errors
+/// As the database says.
+pub async fn deny(state: &State, flow: &Flow) -> Result<(), StoreError> {
+    stop(state, flow, ErrorCode::AccessDenied).await
+}
+
+/// Ends a flow because its person cannot or will not reach the level that is asked for: the client
+/// is told `unmet_authentication_requirements`.
+///
+/// # Errors
+/// As the database says.
+pub async fn give_up(state: &State, flow: &Flow) -> Result<(), StoreError> {
+    stop(state, flow, ErrorCode::UnmetAuthenticationRequirements).await
+}
+
+async fn stop(state: &State, flow: &Flow, code: ErrorCode) -> Result<(), StoreError> {
+    let id = flow.id.clone();
+    state
+        .db
+        .write("flow_deny", move |tx: &mut Tx| {
+            let id = id.clone();
+            Box::pin(async move { idp_store::flow::deny(tx, &id, code.as_str()).await.map(drop) })
+        })
+        .await
+}

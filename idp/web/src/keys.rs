@@ -1,0 +1,133 @@
+//! Signing keys: made at the first start, sealed in the database, parsed once, and read again
+//! every few seconds, so that `tongban key` works on a running deployment.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use bytes::Bytes;
+use idp_domain::ambient::Ambient;
+use idp_protocol::jose::{self, Algorithm, JoseError, Signer};
+use idp_store::key::Stored;
+use idp_store::{Db, StoreError, Tx};
+use serde_json::{Value, json};
+
+use crate::State;
+
+/// A change made by another process is seen after this, milliseconds.
+const FRESH: i64 = 5_000;
+
+/// Keys as one moment has them.
+pub struct Ring {
+    signers: Vec<(Signer, bool)>,
+    /// Public halves.
+    pub(crate) public: Vec<Value>,
+    /// The JWK set as it is served (RFC 7517 §5).
+    pub(crate) document: Bytes,
+}
+
+impl Ring {
+    fn new(stored: &[Stored]) -> Result<Self, StoreError> {
+        let mut signers = Vec::new();
+        for key in stored {
+            let algorithm = Algorithm::from_name(&key.algorithm)
+                .ok_or_else(|| StoreError::Data("a key has an unknown algorithm".to_owned()))?;
+            signers.push((Signer::new(algorithm, &key.private).map_err(unusable)?, key.active));
+        }
+        let public: Vec<Value> = signers.iter().map(|(signer, _)| signer.jwk().clone()).collect();
+        let document = Bytes::from(json!({"keys": public}).to_string());
+        Ok(Self { signers, public, document })
+    }
+
+    /// The key that signs with an algorithm now: the newest active one.
+    ///
+    /// # Errors
+    /// [`JoseError::Key`] if there is none.
+    pub fn signer(&self, algorithm: Algorithm) -> Result<&Signer, JoseError> {
+        self.signers
+            .iter()
+            .rev()
+            .find(|(signer, active)| *active && signer.algorithm() == algorithm)
+            .map(|(signer, _)| signer)
+            .ok_or(JoseError::Key)
+    }
+}
+
+fn unusable(cause: JoseError) -> StoreError {
+    StoreError::Data(cause.to_string())
+}
+
+/// The ring of the moment.
+pub struct Keys {
+    ring: RwLock<Arc<Ring>>,
+    read_at: AtomicI64,
+}
+
+impl Keys {
+    /// Reads the keys; makes one of each algorithm where there is none.
+    ///
+    /// # Errors
+    /// As the database says, or if a key cannot be made.
+    pub async fn open(db: &Db, ambient: &Ambient) -> Result<Self, StoreError> {
+        let mut stored = read(db).await?;
+        for algorithm in Algorithm::ALL {
+            if !stored.iter().any(|key| key.active && key.algorithm == algorithm.name()) {
+                rotate(db, ambient, algorithm).await?;
+                stored = read(db).await?;
+            }
+        }
+        Ok(Self {
+            ring: RwLock::new(Arc::new(Ring::new(&stored)?)),
+            read_at: AtomicI64::new(ambient.now()),
+        })
+    }
+
+    /// The keys, at most some seconds old.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn ring(&self, state: &State) -> Result<Arc<Ring>, StoreError> {
+        let now = state.now();
+        let read_at = self.read_at.load(Ordering::Relaxed);
+        let stale = !(0..FRESH).contains(&(now - read_at));
+        // Of many requests that find it stale, one reads.
+        let mine = stale
+            && self
+                .read_at
+                .compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if mine {
+            let fresh = Arc::new(Ring::new(&read(&state.db).await?)?);
+            if let Ok(mut ring) = self.ring.write() {
+                *ring = fresh;
+            }
+        }
+        let ring = self.ring.read().map_err(|_| StoreError::Data("the keys".to_owned()))?;
+        Ok(ring.clone())
+    }
+}
+
+async fn read(db: &Db) -> Result<Vec<Stored>, StoreError> {
+    db.read("keys", |tx: &mut Tx| Box::pin(async move { idp_store::key::list(tx).await })).await
+}
+
+/// Makes a key that signs from now on; the algorithm's other keys still verify. Gives its `kid`.
+///
+/// # Errors
+/// As the database says, or if a key cannot be made.
+pub async fn rotate(
+    db: &Db,
+    ambient: &Ambient,
+    algorithm: Algorithm,
+) -> Result<String, StoreError> {
+    let private = jose::generate(algorithm).map_err(unusable)?;
+    let kid = Signer::new(algorithm, &private).map_err(unusable)?.kid().to_owned();
+    let (named, now) = (kid.clone(), ambient.now());
+    db.write("key_add", move |tx: &mut Tx| {
+        let (kid, private) = (named.clone(), private.clone());
+        Box::pin(
+            async move { idp_store::key::add(tx, &kid, algorithm.name(), &private, now).await },
+        )
+    })
+    .await?;
+    Ok(kid)
+}

@@ -1,0 +1,48 @@
+//! Access tokens whose signature was checked: signature and claims of a token never change, so
+//! they are checked once; whether it still stands is asked every time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use serde::Deserialize;
+
+/// Tokens kept; beyond, the cache begins anew.
+const MOST: usize = 20_000;
+
+/// Claims of an access token (RFC 9068 §2.2).
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Access {
+    pub(crate) iss: String,
+    pub(crate) sub: String,
+    pub(crate) aud: String,
+    pub(crate) exp: i64,
+    pub(crate) iat: i64,
+    pub(crate) jti: String,
+    pub(crate) client_id: String,
+    #[serde(default)]
+    pub(crate) scope: String,
+    /// The grant that it came from; none for client credentials.
+    #[serde(default)]
+    pub(crate) gid: Option<String>,
+}
+
+type Digest = [u8; 32];
+
+/// Tokens by digest.
+#[derive(Default)]
+pub(crate) struct Believed(RwLock<HashMap<Digest, Arc<Access>>>);
+
+impl Believed {
+    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<Access>> {
+        self.0.read().ok()?.get(digest).cloned()
+    }
+
+    pub(crate) fn keep(&self, digest: Digest, access: Arc<Access>) {
+        if let Ok(mut kept) = self.0.write() {
+            if kept.len() >= MOST {
+                kept.clear();
+            }
+            kept.insert(digest, access);
+        }
+    }
+}

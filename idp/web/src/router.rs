@@ -1,0 +1,122 @@
+//! All routes of this half, and what holds for every answer of it.
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Router, extract};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::{State, oidc, pages};
+
+/// Bytes of a request's body (attacks row 42).
+const LARGEST: usize = 64 * 1024;
+
+/// The router of this half, without a fallback: the hall's routes stand beside it.
+pub fn router(state: State) -> Router {
+    let guarded = pages::router().merge(oidc::guarded());
+    let guarded = guarded.layer(middleware::from_fn_with_state(state.clone(), same_origin));
+    guarded
+        .merge(oidc::router())
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(middleware::from_fn(headers))
+        .with_state(state)
+}
+
+/// Refuses unsafe requests that another site's page sent (attacks rows 19, 20; Fetch Metadata,
+/// RFC 6454 §7 for browsers without it). Programs send neither header.
+pub async fn same_origin(
+    extract::State(state): extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method().is_safe() || ours(request.headers(), &state.settings.issuer) {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let text = "The form was sent from another site.";
+    pages::protocol_error(&state, headers, StatusCode::FORBIDDEN, "invalid_request", text)
+}
+
+fn ours(headers: &HeaderMap, issuer: &str) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match text("origin") {
+        // A page under `no-referrer` sends the opaque origin with its own forms (Fetch §3.1), and
+        // so may any other: without Sec-Fetch-Site, SameSite cookies have to hold.
+        None | Some("null") => true,
+        Some(origin) => url::Url::parse(issuer)
+            .is_ok_and(|issuer| issuer.origin().ascii_serialization() == origin),
+    }
+}
+
+const DEFAULTS: &[(HeaderName, &str)] = &[
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // Addresses of this half hold flows, and answers hold codes (attacks row 36).
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    // Attacks row 35; pages set their own, with what they need.
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+];
+
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in DEFAULTS {
+        if !response.headers().contains_key(name) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+/// Lets browsers' programs of any site call an endpoint that takes no cookies (Fetch §3.2):
+/// single-page partners fetch metadata, tokens and claims from their own origin.
+pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if preflight {
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+            (header::ACCESS_CONTROL_MAX_AGE, "3600"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    } else {
+        let exposed = HeaderValue::from_static("www-authenticate");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_static(value));
+        headers
+    }
+
+    #[test]
+    fn attack_19_and_20_forms_of_other_sites_are_refused() {
+        let ours = |headers| ours(&headers, "http://localhost:8080");
+        assert!(ours(HeaderMap::new()));
+        assert!(ours(with("sec-fetch-site", "same-origin")));
+        assert!(ours(with("origin", "http://localhost:8080")));
+        assert!(!ours(with("sec-fetch-site", "cross-site")));
+        assert!(!ours(with("sec-fetch-site", "same-site")));
+        assert!(!ours(with("origin", "http://localhost:8081")));
+        assert!(!ours(with("origin", "https://evil.example")));
+    }
+}

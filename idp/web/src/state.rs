@@ -1,0 +1,212 @@
+//! What every request of this half can reach, by name.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use idp_domain::ambient::Ambient;
+use idp_domain::citizen::port::{FaceCheck, Register};
+use idp_store::{Db, StoreError};
+use tokio::sync::Notify;
+
+use crate::clients::Clients;
+use crate::keys::Keys;
+use crate::oidc::believed::Believed;
+
+/// Rates of signing in, registering and codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Failures of one account from one network within the window.
+    pub signin_failures_per_account: u32,
+    /// Failures of one network within the window.
+    pub signin_failures_per_network: u32,
+    /// The window, milliseconds.
+    pub signin_window_ms: i64,
+    /// Messages to one number within an hour.
+    pub codes_per_phone_per_hour: u32,
+    /// Messages within a day, over all numbers.
+    pub codes_per_day: u32,
+    /// Register matches of one network within an hour.
+    pub register_matches_per_network_per_hour: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            signin_failures_per_account: 10,
+            signin_failures_per_network: 200,
+            signin_window_ms: 15 * 60_000,
+            codes_per_phone_per_hour: 5,
+            codes_per_day: 200_000,
+            register_matches_per_network_per_hour: 60,
+        }
+    }
+}
+
+/// How long sessions live, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sessions {
+    /// A citizen's without a request.
+    pub idle_ms: i64,
+    /// A citizen's at most.
+    pub absolute_ms: i64,
+    /// An officer's without a request.
+    pub staff_idle_ms: i64,
+    /// An officer's at most.
+    pub staff_absolute_ms: i64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            idle_ms: 60 * 60_000,
+            absolute_ms: 12 * 3_600_000,
+            staff_idle_ms: 30 * 60_000,
+            staff_absolute_ms: 8 * 3_600_000,
+        }
+    }
+}
+
+/// How long what is issued lives, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// A code (RFC 6749 §4.1.2; attacks row 3).
+    pub code_ms: i64,
+    /// An access token.
+    pub access_ms: i64,
+    /// An ID token.
+    pub id_ms: i64,
+    /// A family of refresh tokens, however often it rotates (attacks row 10).
+    pub refresh_ms: i64,
+    /// How long the same client may send a rotated refresh token again and get the same answer:
+    /// the answer may have been lost on its way.
+    pub refresh_window_ms: i64,
+    /// A person may take this long to sign in and consent.
+    pub flow_ms: i64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code_ms: 60_000,
+            access_ms: 15 * 60_000,
+            id_ms: 3_600_000,
+            refresh_ms: 30 * 86_400_000,
+            refresh_window_ms: 30_000,
+            flow_ms: 30 * 60_000,
+        }
+    }
+}
+
+/// Plain data that the server fills from its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Issuer identifier without a trailing slash (OpenID Connect Discovery §3).
+    pub issuer: String,
+    /// The issuer's port, for the names of cookies.
+    pub port: u16,
+    /// The issuer is https: cookies are marked `Secure`.
+    pub secure: bool,
+    /// A demonstration: pages say so.
+    pub demo: bool,
+    /// Pages say that counterparts are simulators.
+    pub simulator_notice: bool,
+    /// Rates.
+    pub limits: Limits,
+    /// Lifetimes of sessions.
+    pub sessions: Sessions,
+    /// Lifetimes of what is issued.
+    pub lifetimes: Lifetimes,
+}
+
+impl Settings {
+    /// Defaults for an issuer.
+    #[must_use]
+    pub fn new(issuer: &str) -> Self {
+        let url = url::Url::parse(issuer).ok();
+        Self {
+            issuer: issuer.trim_end_matches('/').to_owned(),
+            port: url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(443),
+            secure: url.is_none_or(|url| url.scheme() == "https"),
+            demo: false,
+            simulator_notice: false,
+            limits: Limits::default(),
+            sessions: Sessions::default(),
+            lifetimes: Lifetimes::default(),
+        }
+    }
+}
+
+/// The parts behind [`State`].
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// Clock and randomness.
+    pub ambient: Ambient,
+    /// Plain data.
+    pub settings: Settings,
+    /// Signing keys, parsed.
+    pub keys: Keys,
+    /// Partners, kept for seconds.
+    pub clients: Clients,
+    /// The population register.
+    pub register: Arc<dyn Register>,
+    /// The face comparison.
+    pub face: Arc<dyn FaceCheck>,
+    /// Wakes the worker of the outbox after a commit.
+    pub outbox_wake: Arc<Notify>,
+    /// Access tokens whose signature was checked.
+    pub(crate) believed: Believed,
+    /// Salt of pairwise subjects (OpenID Connect Core §8.1).
+    pub(crate) salt: [u8; 32],
+    /// From which successors of refresh tokens are derived.
+    pub(crate) refresh_key: aws_lc_rs::hmac::Key,
+}
+
+/// Everything that a request can reach. Clones share it.
+#[derive(Clone)]
+pub struct State(Arc<Parts>);
+
+impl Deref for State {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl State {
+    /// Puts the parts together; makes the signing keys at the first start.
+    ///
+    /// # Errors
+    /// As the database says, or if a key cannot be made.
+    pub async fn open(
+        db: Db,
+        ambient: Ambient,
+        settings: Settings,
+        register: Arc<dyn Register>,
+        face: Arc<dyn FaceCheck>,
+        outbox_wake: Arc<Notify>,
+    ) -> Result<Self, StoreError> {
+        let keys = Keys::open(&db, &ambient).await?;
+        let salt = db.vault().derive("subject.pairwise")?;
+        let refresh = db.vault().derive("refresh.successor")?;
+        Ok(Self(Arc::new(Parts {
+            keys,
+            clients: Clients::default(),
+            believed: Believed::default(),
+            salt,
+            refresh_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &refresh),
+            db,
+            ambient,
+            settings,
+            register,
+            face,
+            outbox_wake,
+        })))
+    }
+
+    /// Milliseconds UTC.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.ambient.now()
+    }
+}
