@@ -4,5 +4,10 @@
 //! comes in as a parameter, so that a case can be replayed from its first event.
 
 pub mod call;
+pub mod catalogue;
+pub mod clock;
+pub mod form;
+pub mod machine;
+pub mod number;
 pub mod port;
 pub mod text;
