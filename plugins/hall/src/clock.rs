@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration, OffsetDateTime, UtcOffset, Weekday};
+use time::{Date, OffsetDateTime, UtcOffset, Weekday};
 
 use crate::port::WorkingDays;
 
@@ -67,9 +67,15 @@ pub fn day(at: i64) -> Date {
 }
 
 /// The last millisecond of a day in China.
-fn end(day: Date) -> i64 {
-    let midnight = day.midnight().assume_offset(china()).unix_timestamp() * 1000;
-    midnight + DAY - 1
+#[must_use]
+pub fn end(day: Date) -> i64 {
+    begin(day) + DAY - 1
+}
+
+/// The first millisecond of a day in China.
+#[must_use]
+pub fn begin(day: Date) -> i64 {
+    day.midnight().assume_offset(china()).unix_timestamp() * 1000
 }
 
 impl Calendar {
@@ -83,9 +89,7 @@ impl Calendar {
         let format = time::macros::format_description!("[year]-[month]-[day]");
         for year in file.year {
             calendar.years.insert(year.year);
-            for (days, set) in
-                [(&year.off, &mut calendar.off), (&year.work, &mut calendar.work)]
-            {
+            for (days, set) in [(&year.off, &mut calendar.off), (&year.work, &mut calendar.work)] {
                 for text in days {
                     let day = Date::parse(text, format)
                         .map_err(|cause| format!("{text} is no date: {cause}"))?;
@@ -114,18 +118,42 @@ impl Calendar {
     /// (民法典 arts. 201 and 203).
     #[must_use]
     pub fn due(&self, from: i64, limit: Limit) -> i64 {
+        self.due_without(from, limit, &[])
+    }
+
+    /// The same where some time does not count: a day is left out if the clock stood still on it,
+    /// the day on which it stopped excepted, as the day of a beginning does not count either
+    /// (许可法 art. 45).
+    #[must_use]
+    pub fn due_without(&self, from: i64, limit: Limit, pauses: &[(i64, i64)]) -> i64 {
+        let still: Vec<(Date, Date)> = pauses.iter().map(|(a, b)| (day(*a), day(*b))).collect();
         let mut day = day(from);
-        let mut left = i64::from(limit.days);
-        if limit.kind == DayKind::Calendar {
-            day = day.checked_add(Duration::days(left)).unwrap_or(day);
-            left = i64::from(!self.works(day));
-        }
+        let mut left = limit.days;
         while left > 0 {
             let Some(next) = day.next_day() else { break };
             day = next;
-            left -= i64::from(self.works(day));
+            let counts = limit.kind == DayKind::Calendar || self.works(day);
+            let paused = still.iter().any(|(from, to)| *from < day && day <= *to);
+            left -= u16::from(counts && !paused);
+        }
+        // 民法典 art. 203: an end on a day off moves.
+        while !self.works(day) {
+            let Some(next) = day.next_day() else { break };
+            day = next;
         }
         end(day)
+    }
+
+    /// The last working day before a day.
+    #[must_use]
+    pub fn working_day_before(&self, mut day: Date) -> Date {
+        while let Some(earlier) = day.previous_day() {
+            day = earlier;
+            if self.works(day) {
+                break;
+            }
+        }
+        day
     }
 
     /// Working days between two instants: how many of them end after `from` and by `to`.
@@ -190,70 +218,6 @@ impl Signal {
     }
 }
 
-/// The running limits of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Running {
-    /// When the clock began: acceptance.
-    pub began: i64,
-    /// End of the promised limit.
-    pub promised: i64,
-    /// End of the statutory limit.
-    pub statutory: i64,
-}
-
-impl Running {
-    /// The limits of a case accepted at `at`.
-    #[must_use]
-    pub fn begin(calendar: &Calendar, at: i64, promised: Limit, statutory: Limit) -> Self {
-        Self {
-            began: at,
-            promised: calendar.due(at, promised),
-            statutory: calendar.due(at, statutory),
-        }
-    }
-
-    /// The same limits after the clock stood still for some milliseconds: time in a special
-    /// procedure or a correction does not count (许可法 art. 45), whole days of it.
-    #[must_use]
-    pub fn paused(self, milliseconds: i64) -> Self {
-        let days = (milliseconds.max(0) + DAY - 1) / DAY * DAY;
-        Self {
-            began: self.began,
-            promised: self.promised + days,
-            statutory: self.statutory + days,
-        }
-    }
-
-    /// The signal at `now`, if any.
-    #[must_use]
-    pub fn signal(self, calendar: &Calendar, now: i64) -> Option<Signal> {
-        if now > self.statutory {
-            return Some(Signal::Red);
-        }
-        if now > self.promised {
-            return Some(Signal::Yellow);
-        }
-        let left = calendar.working_days_until(now, self.promised);
-        let used = (now - self.began).saturating_mul(10);
-        let late = used >= (self.promised - self.began).saturating_mul(8);
-        (left <= 1 || late).then_some(Signal::Blue)
-    }
-
-    /// When the next louder signal is due after `now`, if there is one: for the timer.
-    #[must_use]
-    pub fn next_change(self, calendar: &Calendar, now: i64) -> Option<i64> {
-        match self.signal(calendar, now) {
-            None => {
-                let four_fifths = self.began + (self.promised - self.began) / 10 * 8;
-                Some(four_fifths.max(now + 3_600_000).min(self.promised + 1))
-            }
-            Some(Signal::Blue) => Some(self.promised + 1),
-            Some(Signal::Yellow) => Some(self.statutory + 1),
-            Some(Signal::Red) => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -294,21 +258,6 @@ mod tests {
     #[test]
     fn the_day_is_the_day_in_china() {
         assert_eq!(day(at(datetime!(2026-11-23 17:00 UTC))), time::macros::date!(2026 - 11 - 24));
-    }
-
-    #[test]
-    fn signals_grow_louder_and_a_pause_moves_them() {
-        let calendar = calendar();
-        let begin = at(datetime!(2026-11-02 09:00 +8));
-        let working = |days| Limit { days, kind: DayKind::Working };
-        let running = Running::begin(&calendar, begin, working(7), working(15));
-        assert_eq!(day(running.promised), time::macros::date!(2026 - 11 - 11));
-        assert_eq!(running.signal(&calendar, begin), None);
-        let blue = at(datetime!(2026-11-10 09:00 +8));
-        assert_eq!(running.signal(&calendar, blue), Some(Signal::Blue));
-        assert_eq!(running.paused(3 * DAY).signal(&calendar, blue), None);
-        assert_eq!(running.signal(&calendar, running.promised + 1), Some(Signal::Yellow));
-        assert_eq!(running.signal(&calendar, running.statutory + 1), Some(Signal::Red));
     }
 
     proptest! {

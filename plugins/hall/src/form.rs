@@ -61,9 +61,8 @@ fn collect<'s>(schema: &'s Value, prefix: &str, found: &mut Vec<Field<'s>>, dept
         return;
     }
     let required = schema.get("required").and_then(Value::as_array);
-    let must = |name: &str| {
-        required.is_some_and(|list| list.iter().any(|one| one.as_str() == Some(name)))
-    };
+    let must =
+        |name: &str| required.is_some_and(|list| list.iter().any(|one| one.as_str() == Some(name)));
     for (name, inner) in properties {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         if path == "materials" {
@@ -193,7 +192,12 @@ fn string(field: &Field<'_>, text: &str) -> Option<Problem> {
         return Some(problem(field, "too-short", &chinese, &english));
     }
     if text.chars().any(|c| c.is_control() && c != '\n') {
-        return Some(problem(field, "control", "含有不能使用的字符。", "A character is not allowed."));
+        return Some(problem(
+            field,
+            "control",
+            "含有不能使用的字符。",
+            "A character is not allowed.",
+        ));
     }
     let is_date = field.schema.get("format").and_then(Value::as_str) == Some("date");
     let format = time::macros::format_description!("[year]-[month]-[day]");
@@ -211,7 +215,12 @@ fn pattern(field: &Field<'_>, text: &str) -> Option<Problem> {
     let schema = json!({ "type": "string", "pattern": pattern });
     let fits = jsonschema::validator_for(&schema).is_ok_and(|v| v.is_valid(&json!(text)));
     (!fits).then(|| {
-        problem(field, "pattern", "格式不对，请按提示填写。", "The form is not right; see the hint.")
+        problem(
+            field,
+            "pattern",
+            "格式不对，请按提示填写。",
+            "The form is not right; see the hint.",
+        )
     })
 }
 
@@ -267,18 +276,26 @@ mod tests {
     #[test]
     fn each_fault_has_its_field_and_both_languages() {
         let pairs = [
-            ("reason", "lost"), ("count", "3"), ("old", "123"), ("from", "2026-02-30"),
+            ("reason", "lost"),
+            ("count", "3"),
+            ("old", "123"),
+            ("from", "2026-02-30"),
             ("note", "一二三四五六"),
         ];
         let faults = check(&schema(), &gather(&schema(), &sent(&pairs)));
         let found: Vec<_> =
             faults.iter().map(|p| (p.field.as_deref().unwrap(), p.code.as_str())).collect();
         let expected = [
-            ("reason", "form.choice"), ("count", "form.range"), ("old", "form.pattern"),
-            ("from", "form.date"), ("note", "form.too-long"),
+            ("reason", "form.choice"),
+            ("count", "form.range"),
+            ("old", "form.pattern"),
+            ("from", "form.date"),
+            ("note", "form.too-long"),
         ];
         assert_eq!(found, expected);
-        assert!(faults.iter().all(|p| p.detail.contains_key("zh-CN") && p.detail.contains_key("en")));
+        assert!(
+            faults.iter().all(|p| p.detail.contains_key("zh-CN") && p.detail.contains_key("en"))
+        );
         let missing = check(&schema(), &json!({}));
         assert_eq!(missing.len(), 2);
     }

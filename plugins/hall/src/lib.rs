@@ -6,7 +6,10 @@
 pub mod call;
 pub mod catalogue;
 pub mod clock;
+pub mod deadline;
 pub mod form;
+pub mod key;
+pub mod ledger;
 pub mod machine;
 pub mod number;
 pub mod port;

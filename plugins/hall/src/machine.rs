@@ -68,6 +68,7 @@ static A: Machine = Machine {
         edge("ask_correction", "precheck", &["correction"], Anyone),
         edge("ask_correction", "review", &["correction"], Officer),
         edge("resubmit", "correction", &["submitted"], Applicant),
+        edge("corrected", "correction", &["review"], Applicant),
         edge("reject", "submitted", &["rejected_accept"], Officer),
         edge("reject", "precheck", &["rejected_accept"], Officer),
         edge("accept", "submitted", &["accepted"], Anyone),
@@ -82,11 +83,12 @@ static A: Machine = Machine {
         edge("review", "paid", &["review"], Anyone),
         edge("suspend", "review", &["special_procedure"], Officer),
         edge("resume", "special_procedure", &["review"], Officer),
-        edge("approve", "submitted", &["accepted", "review", "approved", "making"], Anyone),
-        edge("approve", "fee_due", &["paid", "review", "approved", "making"], Anyone),
-        edge("approve", "paid", &["review", "approved", "making"], Anyone),
-        edge("approve", "review", &["approved", "making"], Anyone),
+        edge("approve", "submitted", &["accepted", "review", "approved"], Anyone),
+        edge("approve", "fee_due", &["paid", "review", "approved"], Anyone),
+        edge("approve", "paid", &["review", "approved"], Anyone),
+        edge("approve", "review", &["approved"], Anyone),
         edge("refuse", "review", &["refused"], Officer),
+        edge("make", "approved", &["making"], Anyone),
         edge("dispatch", "making", &["dispatch"], Anyone),
         edge("ready", "making", &["ready_for_pickup"], Anyone),
         edge("deliver", "making", &["dispatch", "delivered"], Anyone),
@@ -99,9 +101,9 @@ static A: Machine = Machine {
         edge("withdraw", "correction", &["withdrawn"], Applicant),
         edge("withdraw", "accepted", &["withdrawn"], Applicant),
         edge("withdraw", "fee_due", &["withdrawn"], Applicant),
-        edge("withdraw", "paid", &["withdrawn", "refund_due"], Applicant),
-        edge("withdraw", "review", &["withdrawn", "refund_due"], Applicant),
-        edge("withdraw", "special_procedure", &["withdrawn", "refund_due"], Applicant),
+        edge("withdraw", "paid", &["withdrawn"], Applicant),
+        edge("withdraw", "review", &["withdrawn"], Applicant),
+        edge("withdraw", "special_procedure", &["withdrawn"], Applicant),
         edge("refund", "withdrawn", &["refund_due"], Anyone),
         edge("refund", "refused", &["refund_due"], Officer),
         edge("refunded", "refund_due", &["refunded"], Anyone),
@@ -116,6 +118,7 @@ static B: Machine = Machine {
         edge("ask_correction", "submitted", &["correction"], Anyone),
         edge("ask_correction", "review", &["correction"], Officer),
         edge("resubmit", "correction", &["submitted"], Applicant),
+        edge("corrected", "correction", &["review"], Applicant),
         edge("ask_fee", "submitted", &["accepted", "fee_due"], Anyone),
         edge("settle", "fee_due", &["paid"], Anyone),
         edge("review", "submitted", &["accepted", "review"], Anyone),
@@ -123,11 +126,12 @@ static B: Machine = Machine {
         edge("review", "paid", &["review"], Anyone),
         edge("suspend", "review", &["special_procedure"], Officer),
         edge("resume", "special_procedure", &["review"], Officer),
-        edge("approve", "submitted", &["accepted", "approved", "making"], Anyone),
-        edge("approve", "fee_due", &["paid", "approved", "making"], Anyone),
-        edge("approve", "paid", &["approved", "making"], Anyone),
-        edge("approve", "review", &["approved", "making"], Anyone),
+        edge("approve", "submitted", &["accepted", "approved"], Anyone),
+        edge("approve", "fee_due", &["paid", "approved"], Anyone),
+        edge("approve", "paid", &["approved"], Anyone),
+        edge("approve", "review", &["approved"], Anyone),
         edge("refuse", "review", &["refused"], Officer),
+        edge("make", "approved", &["making"], Anyone),
         edge("dispatch", "making", &["dispatch"], Anyone),
         edge("ready", "making", &["ready_for_pickup"], Anyone),
         edge("deliver", "making", &["dispatch", "delivered"], Anyone),
@@ -138,9 +142,9 @@ static B: Machine = Machine {
         edge("withdraw", "submitted", &["withdrawn"], Applicant),
         edge("withdraw", "correction", &["withdrawn"], Applicant),
         edge("withdraw", "fee_due", &["withdrawn"], Applicant),
-        edge("withdraw", "paid", &["withdrawn", "refund_due"], Applicant),
-        edge("withdraw", "review", &["withdrawn", "refund_due"], Applicant),
-        edge("withdraw", "special_procedure", &["withdrawn", "refund_due"], Applicant),
+        edge("withdraw", "paid", &["withdrawn"], Applicant),
+        edge("withdraw", "review", &["withdrawn"], Applicant),
+        edge("withdraw", "special_procedure", &["withdrawn"], Applicant),
         edge("refund", "withdrawn", &["refund_due"], Anyone),
         edge("refund", "refused", &["refund_due"], Officer),
         edge("refunded", "refund_due", &["refunded"], Anyone),
@@ -289,8 +293,12 @@ mod tests {
 
     #[test]
     fn whoever_paid_and_withdraws_gets_the_money_back() {
-        for state in ["paid", "review", "special_procedure"] {
-            assert_eq!(A.take(state, "withdraw", "citizen"), Ok(&["withdrawn", "refund_due"][..]));
+        for machine in [&A, &B] {
+            for state in ["fee_due", "paid", "review", "special_procedure", "correction"] {
+                assert_eq!(machine.take(state, "withdraw", "citizen"), Ok(&["withdrawn"][..]));
+            }
+            assert_eq!(machine.take("withdrawn", "refund", "system"), Ok(&["refund_due"][..]));
+            assert_eq!(machine.take("refund_due", "refunded", "system"), Ok(&["refunded"][..]));
         }
         assert!(!A.allows("approved", "withdraw", "citizen"));
         assert!(!A.allows("making", "withdraw", "citizen"));
