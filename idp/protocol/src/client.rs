@@ -194,8 +194,13 @@ impl Client {
         if self.is_public() && self.may("client_credentials") {
             faults.push("A public client cannot use `client_credentials`.".to_owned());
         }
-        if Scope::parse(&self.scope).is_err() {
-            faults.push("`scope` is malformed.".to_owned());
+        match Scope::parse(&self.scope) {
+            Err(_) => faults.push("`scope` is malformed.".to_owned()),
+            // Officers do not consent: only a house of the operator may learn who they are.
+            Ok(scope) if scope.has("staff") && self.legal_basis.is_none() => {
+                faults.push("The scope `staff` needs a `legal_basis`.".to_owned());
+            }
+            Ok(_) => {}
         }
         for name in [Some(&self.client_name), self.client_name_en.as_ref()].into_iter().flatten() {
             if name.chars().count() > 100 || name.chars().any(misleading) {

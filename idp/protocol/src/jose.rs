@@ -237,11 +237,13 @@ impl Signer {
     }
 }
 
-/// Left half of the hash of a token (OpenID Connect Core §3.1.3.6), for SHA-256 algorithms.
+/// Left half of the hash of a token (OpenID Connect Core §3.1.3.6), with the hash of the ID
+/// token's algorithm: SHA-512 for Ed25519, whose own hash it is.
 #[must_use]
-pub fn half_hash(token: &str) -> String {
-    let whole = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-    encode(whole.as_ref().get(..16).unwrap_or_default())
+pub fn half_hash(algorithm: Algorithm, token: &str) -> String {
+    use aws_lc_rs::digest::{SHA256, SHA512, digest};
+    let (hash, half) = if algorithm == Algorithm::EdDsa { (&SHA512, 32) } else { (&SHA256, 16) };
+    encode(digest(hash, token.as_bytes()).as_ref().get(..half).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub fn document(issuer: &str) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "display_values_supported": ["page", "popup", "touch", "wap"],
+        "display_values_supported": ["page"],
         "ui_locales_supported": ["zh-CN", "en"],
         "authorization_response_iss_parameter_supported": true,
     })
@@ -51,6 +51,9 @@ pub fn document(issuer: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorize;
+    use crate::jose::Algorithm;
+    use crate::parameters::Parameters;
 
     #[test]
     fn discovery_3_endpoints_stand_below_the_issuer() {
@@ -64,5 +67,42 @@ mod tests {
             }
         }
         assert!(document["scopes_supported"].as_array().unwrap().contains(&json!("openid")));
+    }
+
+    #[test]
+    fn rfc_8414_2_lists_hold_what_the_rules_take() {
+        let document = document("https://id.example");
+        let list =
+            |name: &str| -> Vec<String> { serde_json::from_value(document[name].clone()).unwrap() };
+        for value in list("id_token_signing_alg_values_supported") {
+            assert!(Algorithm::from_name(&value).is_some(), "{value}");
+        }
+        for value in list("token_endpoint_auth_methods_supported") {
+            let method: Result<client::AuthMethod, _> = serde_json::from_value(json!(value));
+            assert!(method.is_ok(), "{value}");
+        }
+        let base = "redirect_uri=https://a.example/cb&scope=openid&response_type=code";
+        let passes = |query: String| {
+            let registration = json!({"redirect_uris": ["https://a.example/cb"]});
+            let client = client::Client::from_json(registration).unwrap();
+            let parameters = Parameters::parse(format!("{base}&{query}").as_bytes()).unwrap();
+            authorize::check(&client, &parameters).is_ok()
+        };
+        for (list, parameter) in [
+            (list("response_modes_supported"), "response_mode"),
+            (list("prompt_values_supported"), "prompt"),
+            (list("display_values_supported"), "display"),
+            (list("ui_locales_supported"), "ui_locales"),
+        ] {
+            for value in list {
+                assert!(passes(format!("{parameter}={value}")), "{parameter} {value}");
+            }
+        }
+        for claim in list("claims_supported") {
+            assert!(!claim.starts_with("staff"), "{claim}");
+        }
+        assert!(!list("scopes_supported").contains(&"staff".to_owned()));
+        // Discovery §3: what is not said would be taken for true.
+        assert_eq!(document["request_uri_parameter_supported"], json!(false));
     }
 }

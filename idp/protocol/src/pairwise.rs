@@ -26,5 +26,6 @@ mod tests {
         assert_ne!(subject(&salt, "a.example", "p1"), subject(&salt, "a.example", "p2"));
         assert_ne!(subject(&salt, "a", "bp"), subject(&salt, "ab", "p"));
         assert_eq!(subject(&salt, "a", "b").len(), 43);
+        assert_ne!(subject(&[2; 32], "a", "b"), subject(&salt, "a", "b"), "another deployment");
     }
 }

@@ -205,6 +205,8 @@ impl Grant {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn body(text: &str) -> Parameters {
@@ -234,6 +236,55 @@ mod tests {
         assert_eq!(error.code, ErrorCode::InvalidClient);
         assert_eq!(Presented::read(None, &body("")).unwrap_err().code, ErrorCode::InvalidClient);
         assert!(Presented::read(Some("Basic !"), &body("")).is_err());
+    }
+
+    #[test]
+    fn attack_43_secrets_are_not_printed() {
+        let header = format!("Basic {}", STANDARD.encode("a:hush"));
+        let presented = Presented::read(Some(&header), &body("")).unwrap();
+        let grant = Grant::read(&body("grant_type=authorization_code&code=hush")).unwrap();
+        assert_eq!(
+            format!("{presented:?}{grant:?}"),
+            r#"Secret { client_id: "a", .. }Grant { name: "authorization_code", .. }"#
+        );
+    }
+
+    #[test]
+    fn rfc_7521_4_2_an_assertion_names_its_type() {
+        let assertion = "e30.eyJpc3MiOiJhIn0.AA";
+        let text = format!("client_assertion={assertion}&client_assertion_type=");
+        assert!(Presented::read(None, &body(&text)).is_err());
+        assert!(Presented::read(None, &body(&format!("{text}x"))).is_err());
+        let presented =
+            Presented::read(None, &body(&format!("{text}{}", assertion::TYPE))).unwrap();
+        assert_eq!(presented.client_id(), "a");
+        let other = format!("{text}{}&client_id=b", assertion::TYPE);
+        assert_eq!(
+            Presented::read(None, &body(&other)).unwrap_err().code,
+            ErrorCode::InvalidClient
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn basic_credentials_print_and_parse_back(id in "[^\u{0}]{1,20}", secret in "[^\u{0}]{1,20}") {
+            let form = |text: &str| -> String {
+                url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+            };
+            let header = format!("bAsIc {}", STANDARD.encode(format!("{}:{}", form(&id), form(&secret))));
+            let presented = Presented::read(Some(&header), &body("")).unwrap();
+            let method = AuthMethod::ClientSecretBasic;
+            prop_assert_eq!(presented, Presented::Secret { method, client_id: id, secret });
+        }
+
+        #[test]
+        fn outside_text_never_panics(header: String, bytes: Vec<u8>, basic: Vec<u8>) {
+            let encoded = format!("Basic {}", STANDARD.encode(&basic));
+            if let Ok(body) = Parameters::parse(&bytes) {
+                let _ = (Presented::read(Some(&header), &body), Grant::read(&body));
+                let _ = Presented::read(Some(&encoded), &body);
+            }
+        }
     }
 
     #[test]

@@ -127,3 +127,12 @@ proptest! {
         let _ = Client::from_json(json!({"redirect_uris": [text], "client_name": text, member: text}));
     }
 }
+
+#[test]
+fn attack_34_only_a_house_with_a_legal_basis_learns_who_an_officer_is() {
+    let mut registration =
+        json!({"redirect_uris": ["https://a.example/cb"], "scope": "openid staff"});
+    assert!(Client::from_json(registration.clone()).is_err());
+    registration["legal_basis"] = json!("operator");
+    assert!(Client::from_json(registration).is_ok());
+}

@@ -78,7 +78,135 @@ fn keys_have_distinct_names() {
     assert!(Signer::new(Algorithm::Es256, &key).is_err());
 }
 
+#[test]
+fn attack_11_typ_is_compared_whole_and_the_prefix_changes_nothing() {
+    let signer = signer(Algorithm::EdDsa);
+    for (typ, expected, passes) in [
+        ("JWT", None, true),
+        ("jwt", None, true),
+        ("application/jwt", None, true),
+        ("application/at+jwt", None, false),
+        ("application/at+jwt", Some("at+jwt"), true),
+        ("dpop+jwt", None, false),
+        ("logout+jwt", None, false),
+        ("at+jwtx", Some("at+jwt"), false),
+        ("", Some("at+jwt"), false),
+    ] {
+        let token = signer.sign(typ, &json!({})).unwrap();
+        let outcome = check(&token, signer.jwk(), Algorithm::EdDsa, expected);
+        assert_eq!(outcome.is_ok(), passes, "{typ} {expected:?}");
+    }
+    for typ in [json!(1), json!(null), json!(["JWT"])] {
+        let header = json!({"alg": "EdDSA", "typ": typ});
+        let signed = format!("{}.{}", encode(header.to_string()), encode("{}"));
+        let token = format!("{signed}.{}", encode(signer.raw(signed.as_bytes()).unwrap()));
+        assert_eq!(check(&token, signer.jwk(), Algorithm::EdDsa, None), Err(JoseError::Type));
+    }
+}
+
+#[test]
+fn attack_11_a_public_key_is_no_secret_of_a_mac() {
+    // The classic confusion: HS256 with the published key as the secret.
+    let signer = signer(Algorithm::Rs256);
+    let signed = format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(r#"{"sub":"x"}"#));
+    for secret in [signer.jwk().to_string(), signer.jwk()["n"].as_str().unwrap().to_owned()] {
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+        let mac = aws_lc_rs::hmac::sign(&key, signed.as_bytes());
+        let forged = format!("{signed}.{}", encode(mac));
+        for allowed in Algorithm::ALL {
+            assert_eq!(check(&forged, signer.jwk(), allowed, None), Err(JoseError::Algorithm));
+        }
+    }
+}
+
+#[test]
+fn attack_11_the_registered_algorithm_is_the_only_one() {
+    let key = generate(Algorithm::Rs256).unwrap();
+    let ps = Signer::new(Algorithm::Ps256, &key).unwrap();
+    let rs = Signer::new(Algorithm::Rs256, &key).unwrap();
+    let token = ps.sign("JWT", &json!({})).unwrap();
+    assert_eq!(check(&token, ps.jwk(), Algorithm::Rs256, None), Err(JoseError::Algorithm));
+    // A key registered for one padding does not check the other (RFC 7517 §4.4).
+    assert_eq!(check(&token, rs.jwk(), Algorithm::Ps256, None), Err(JoseError::Key));
+}
+
+#[test]
+fn attack_11_the_kid_chooses_among_trusted_keys_only() {
+    let (one, two) = (signer(Algorithm::Es256), signer(Algorithm::Es256));
+    let keys = [one.jwk().clone(), two.jwk().clone()];
+    let token = two.sign("JWT", &json!({})).unwrap();
+    let verify = |keys: &[Value]| Unverified::parse(&token)?.verify(keys, &Algorithm::ALL, None);
+    assert!(verify(&keys).is_ok());
+    assert_eq!(verify(&keys[..1]), Err(JoseError::Key), "a revoked key's name finds nothing");
+    let mut renamed = one.jwk().clone();
+    renamed["kid"] = two.kid().into();
+    assert_eq!(verify(&[renamed]), Err(JoseError::Signature));
+}
+
+#[test]
+fn attack_42_a_huge_token_is_not_looked_at() {
+    let signer = signer(Algorithm::EdDsa);
+    let token = signer.sign("JWT", &json!({"x": "x".repeat(16 * 1024)})).unwrap();
+    assert_eq!(Unverified::parse(&token).err(), Some(JoseError::Malformed));
+    let deep = format!("{}{}", "[".repeat(3000), "]".repeat(3000));
+    let token =
+        format!("{}.{}.AA", encode(r#"{"alg":"ES256"}"#), encode(format!("{{\"a\":{deep}}}")));
+    assert_eq!(Unverified::parse(&token).err(), Some(JoseError::Malformed));
+}
+
+#[test]
+fn core_3_1_3_6_at_hash_is_the_left_half_of_the_algorithms_hash() {
+    // SHA-256("abc") = ba7816bf 8f01cfea 414140de 5dae2223 …
+    assert_eq!(half_hash(Algorithm::Es256, "abc"), "ungWv48Bz-pBQUDeXa4iIw");
+    assert_eq!(half_hash(Algorithm::Rs256, "abc"), half_hash(Algorithm::Ps256, "abc"));
+    // SHA-512("abc") = ddaf35a1 …: 32 bytes are 43 characters.
+    let long = half_hash(Algorithm::EdDsa, "abc");
+    assert!(long.len() == 43 && long.starts_with("3a81oZ"), "{long}");
+}
+
+#[test]
+fn attack_47_a_key_reads_back_as_the_same_key() {
+    for algorithm in Algorithm::ALL {
+        let pkcs8 = generate(algorithm).unwrap();
+        let (one, two) =
+            (Signer::new(algorithm, &pkcs8).unwrap(), Signer::new(algorithm, &pkcs8).unwrap());
+        assert_eq!(one.jwk(), two.jwk());
+        assert_eq!(registrable(&json!({"keys": [one.jwk()]})), Ok(()));
+        assert_eq!(format!("{one:?}"), format!("Signer({}, {})", algorithm.name(), one.kid()));
+        for other in Algorithm::ALL {
+            let rsa = |algorithm| matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256);
+            let fits = other == algorithm || rsa(other) && rsa(algorithm);
+            assert_eq!(Signer::new(other, &pkcs8).is_ok(), fits, "{algorithm:?} as {other:?}");
+        }
+    }
+}
+
+static KEY: std::sync::LazyLock<Signer> = std::sync::LazyLock::new(|| signer(Algorithm::EdDsa));
+
 proptest! {
+    #[test]
+    fn attack_11_one_changed_character_is_no_token(
+        claims in proptest::collection::btree_map("[a-z]{1,8}", ".{0,16}", 0..6),
+        at in any::<proptest::sample::Index>(),
+        to in proptest::char::range('0', 'z'),
+    ) {
+        let token = KEY.sign("JWT", &claims).unwrap();
+        let read = check(&token, KEY.jwk(), Algorithm::EdDsa, None).unwrap();
+        prop_assert_eq!(read, serde_json::to_value(&claims).unwrap());
+        let at = at.index(token.len());
+        let mut changed = token.clone();
+        changed.replace_range(at..=at, &to.to_string());
+        prop_assert!(changed == token || check(&changed, KEY.jwk(), Algorithm::EdDsa, None).is_err());
+    }
+
+    #[test]
+    fn outside_key_sets_never_panic(text in "[a-zA-Z0-9_=-]{0,90}", kty in "RSA|EC|OKP|oct|x") {
+        let key = json!({"kty": kty, "crv": "P-256", "x": text, "y": text, "n": text, "e": text});
+        let _ = registrable(&json!({"keys": [key]}));
+        let token = KEY.sign("JWT", &json!({})).unwrap();
+        prop_assert!(Unverified::parse(&token).unwrap().verify(&[key], &Algorithm::ALL, None).is_err());
+    }
+
     #[test]
     fn outside_text_never_panics(text in "[A-Za-z0-9_.{}\":-]{0,200}") {
         if let Ok(token) = Unverified::parse(&text) {
