@@ -152,6 +152,8 @@ pub struct Tx {
     pub(crate) vault: Arc<Vault>,
     /// A statement lost against another transaction: the whole unit may run again.
     pub(crate) lost: bool,
+    /// A statement failed: the unit is over, whatever it makes of that.
+    pub(crate) failed: bool,
 }
 
 pub(crate) enum TxEngine {
@@ -169,6 +171,9 @@ impl Tx {
 
     /// Runs a statement and says how many rows it touched.
     ///
+    /// A statement that fails ends its unit: on either engine later statements are refused and the
+    /// unit is undone, also if it returns `Ok`. Where a duplicate is expected, write `on conflict`.
+    ///
     /// # Errors
     /// [`StoreError::Conflict`] for a uniqueness constraint, else as the engine says.
     pub async fn execute(
@@ -176,6 +181,7 @@ impl Tx {
         statement: &'static Statement,
         args: &[Value],
     ) -> Result<u64, StoreError> {
+        self.usable(statement)?;
         let outcome = match &mut self.engine {
             TxEngine::Sqlite(connection) => sqlite::execute(connection, statement, args),
             TxEngine::Postgres(transaction) => {
@@ -185,8 +191,7 @@ impl Tx {
                 postgres::execute(connection, statement, args).await
             }
         };
-        self.lost |= matches!(outcome, Err(StoreError::Retry));
-        outcome
+        self.seen(outcome)
     }
 
     /// All rows of an answer.
@@ -198,13 +203,43 @@ impl Tx {
         statement: &'static Statement,
         args: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
+        self.usable(statement)?;
         let outcome = match &mut self.engine {
             TxEngine::Sqlite(connection) => sqlite::all(connection, statement, args),
             TxEngine::Postgres(transaction) => postgres::all(transaction, statement, args).await,
             TxEngine::PostgresRead(connection) => postgres::all(connection, statement, args).await,
         };
+        self.seen(outcome)
+    }
+
+    fn usable(&self, statement: &Statement) -> Result<(), StoreError> {
+        if self.failed {
+            let text = format!("{}: a statement of this unit has failed before", statement.name);
+            return Err(StoreError::Database(text));
+        }
+        Ok(())
+    }
+
+    fn seen<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.failed |= outcome.is_err();
         self.lost |= matches!(outcome, Err(StoreError::Retry));
         outcome
+    }
+
+    /// What the unit's own outcome is worth. PostgreSQL answers a commit after a failed statement
+    /// with a silent rollback, so a unit that swallowed the failure must not be acknowledged.
+    pub(crate) fn judged<T, E: From<StoreError>>(
+        &self,
+        name: &'static str,
+        outcome: Result<T, E>,
+    ) -> Result<T, E> {
+        match outcome {
+            Ok(_) if self.failed => {
+                let text = format!("{name} went on after a failed statement");
+                Err(StoreError::Database(text).into())
+            }
+            other => other,
+        }
     }
 
     /// Marks the unit as lost against another, so that it runs again where the engine lets units

@@ -6,8 +6,8 @@ pub enum StoreError {
     /// A uniqueness constraint refused the row: somebody was first.
     #[error("a row with this key exists")]
     Conflict,
-    /// The transaction lost against another and may be run again.
-    #[error("the transaction lost against another")]
+    /// The transaction lost against another, or its connection broke, and may be run again.
+    #[error("the transaction was lost again and again, against others or with its connection")]
     Retry,
     /// The database cannot be reached, is full, or refused.
     #[error("the database failed: {0}")]

@@ -65,3 +65,48 @@ async fn apply(db: &Db, name: &str, text: &str) -> Result<(), StoreError> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Vault};
+
+    statement!(EDIT, "update schema_migration set digest = 'other' where name = '0001_core.sql'");
+    statement!(
+        UNKNOWN,
+        "insert into schema_migration (name, digest) values ('9999_later.sql', '')"
+    );
+
+    fn options(directory: &tempfile::TempDir) -> Options {
+        let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
+        Options { url, connections: 1, vault: Vault::new(&[&[3; 32]]).unwrap() }
+    }
+
+    async fn execute(db: &Db, statement: &'static crate::Statement) {
+        db.write::<_, StoreError, _>("tamper", move |tx: &mut Tx| {
+            Box::pin(async move { tx.execute(statement, args![]).await })
+        })
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_script_that_fails_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Db::open(options(&directory)).await.unwrap();
+        assert!(db.script("create table half (x integer); nonsense".into()).await.is_err());
+        db.script("create table half (x integer)".into()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_edited_migration_and_one_from_the_future_are_refused_with_a_sentence() {
+        let directory = tempfile::tempdir().unwrap();
+        execute(&Db::open(options(&directory)).await.unwrap(), &EDIT).await;
+        let refused = Db::open(options(&directory)).await.err().unwrap().to_string();
+        assert!(refused.contains("0001_core.sql was edited"), "{refused}");
+        let directory = tempfile::tempdir().unwrap();
+        execute(&Db::open(options(&directory)).await.unwrap(), &UNKNOWN).await;
+        let refused = Db::open(options(&directory)).await.err().unwrap().to_string();
+        assert!(refused.contains("older than the database"), "{refused}");
+    }
+}

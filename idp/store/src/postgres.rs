@@ -11,12 +11,14 @@ use sqlx::{
 use crate::db::{Tx, TxEngine, Unit};
 use crate::{Row, Statement, StoreError, Value, Vault};
 
-/// How often a unit is run again after losing a race.
+/// How often a unit is run at least before a lost race is an error.
 const ATTEMPTS: u32 = 8;
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: PgPool,
+    /// More than there are connections, all of which may have died with the server.
+    attempts: u32,
 }
 
 impl Postgres {
@@ -29,7 +31,7 @@ impl Postgres {
             .connect(url)
             .await
             .map_err(failed)?;
-        Ok(Self { pool })
+        Ok(Self { pool, attempts: ATTEMPTS.max(connections + 2) })
     }
 
     pub(crate) async fn write<T, E, F>(
@@ -45,18 +47,30 @@ impl Postgres {
     {
         let mut attempt = 1;
         loop {
-            let transaction = self.pool.begin().await.map_err(failed)?;
-            let mut tx =
-                Tx { engine: TxEngine::Postgres(transaction), vault: vault.clone(), lost: false };
+            let transaction = match self.pool.begin().await.map_err(failed) {
+                Err(StoreError::Retry) if attempt < self.attempts => {
+                    attempt += 1;
+                    continue;
+                }
+                other => other?,
+            };
+            let engine = TxEngine::Postgres(transaction);
+            let mut tx = Tx { engine, vault: vault.clone(), lost: false, failed: false };
             let outcome = unit(&mut tx).await;
+            let outcome = tx.judged(name, outcome);
             let mut lost = tx.lost;
             let TxEngine::Postgres(transaction) = tx.engine else {
                 return Err(StoreError::Database("a unit changed its engine".to_owned()).into());
             };
             let outcome = match outcome {
-                Ok(value) => match transaction.commit().await.map_err(failed) {
+                Ok(value) => match transaction.commit().await {
                     Ok(()) => Ok(value),
+                    // Nobody knows whether it was committed: the unit must not run again.
+                    Err(cause) if broken(&cause) => {
+                        Err(StoreError::Database(format!("{name}: {cause}")).into())
+                    }
                     Err(cause) => {
+                        let cause = failed(cause);
                         lost = matches!(cause, StoreError::Retry);
                         Err(cause.into())
                     }
@@ -67,7 +81,7 @@ impl Postgres {
                     Err(error)
                 }
             };
-            if !lost || attempt == ATTEMPTS {
+            if !lost || attempt >= self.attempts {
                 return outcome;
             }
             tracing::debug!(name, attempt, "a unit of work lost a race and runs again");
@@ -77,7 +91,7 @@ impl Postgres {
 
     pub(crate) async fn read<T, E, F>(
         &self,
-        _name: &'static str,
+        name: &'static str,
         vault: &Arc<Vault>,
         unit: F,
     ) -> Result<T, E>
@@ -85,10 +99,17 @@ impl Postgres {
         F: for<'a> Fn(&'a mut Tx) -> Unit<'a, T, E> + Send + Sync,
         E: From<StoreError>,
     {
-        let connection = self.pool.acquire().await.map_err(failed)?;
-        let engine = TxEngine::PostgresRead(connection);
-        let mut tx = Tx { engine, vault: vault.clone(), lost: false };
-        unit(&mut tx).await
+        let mut attempt = 1;
+        loop {
+            let connection = self.pool.acquire().await.map_err(failed)?;
+            let engine = TxEngine::PostgresRead(connection);
+            let mut tx = Tx { engine, vault: vault.clone(), lost: false, failed: false };
+            let outcome = unit(&mut tx).await;
+            if !tx.lost || attempt >= self.attempts {
+                return tx.judged(name, outcome);
+            }
+            attempt += 1;
+        }
     }
 
     pub(crate) async fn script(&self, text: &str) -> Result<(), StoreError> {
@@ -114,7 +135,17 @@ impl Postgres {
     }
 }
 
+/// The connection is gone: the server was restarted, or ends (57P01), or the network is cut. What
+/// was not committed is undone, so a unit that had not asked for its commit may run again.
+fn broken(cause: &sqlx::Error) -> bool {
+    let code = cause.as_database_error().and_then(|error| error.code());
+    matches!(cause, sqlx::Error::Io(_)) || code.is_some_and(|code| code == "57P01")
+}
+
 fn failed(cause: sqlx::Error) -> StoreError {
+    if broken(&cause) {
+        return StoreError::Retry;
+    }
     let code = cause.as_database_error().and_then(|error| error.code()).unwrap_or_default();
     match code.as_ref() {
         "23505" => StoreError::Conflict,
@@ -164,10 +195,8 @@ pub(crate) async fn all(
         .fetch_all(connection)
         .await
         .map_err(|cause| named(statement, cause))?;
-    let columns: Arc<[String]> = answer.first().map_or_else(
-        || Arc::from([]),
-        |row| row.columns().iter().map(|column| column.name().to_owned()).collect(),
-    );
+    let Some(first) = answer.first() else { return Ok(Vec::new()) };
+    let columns = statement.columns(|| first.columns().iter().map(sqlx::Column::name));
     answer
         .iter()
         .map(|row| {
@@ -179,8 +208,7 @@ pub(crate) async fn all(
 }
 
 fn value(row: &PgRow, index: usize) -> Result<Value, StoreError> {
-    let kind = row.column(index).type_info().name().to_owned();
-    let value = match kind.as_str() {
+    let value = match row.column(index).type_info().name() {
         "INT8" => row.try_get(index).map(Value::Int),
         "INT4" => row.try_get::<Option<i32>, _>(index).map(|n| Value::Int(n.map(i64::from))),
         "BOOL" => row.try_get::<Option<bool>, _>(index).map(|b| Value::Int(b.map(i64::from))),

@@ -21,7 +21,8 @@ const GROUP: usize = 256;
 /// How long another process (a command beside the server) may hold the write lock.
 const BUSY: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce(&mut Tx) -> Acknowledge + Send>;
+/// A unit; called without a transaction when there is none to run it in.
+type Job = Box<dyn FnOnce(Result<&mut Tx, StoreError>) -> Acknowledge + Send>;
 /// Called with the outcome of the group's commit.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -51,7 +52,8 @@ impl Sqlite {
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
         let (writer, jobs) = mpsc::unbounded_channel();
-        let tx = Tx { engine: TxEngine::Sqlite(connection), vault: vault.clone(), lost: false };
+        let engine = TxEngine::Sqlite(connection);
+        let tx = Tx { engine, vault: vault.clone(), lost: false, failed: false };
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_groups(tx, jobs))
@@ -73,7 +75,8 @@ impl Sqlite {
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
-            let outcome = in_savepoint(tx, |tx| run(name, tx, &unit));
+            let outcome =
+                tx.map_err(E::from).and_then(|tx| in_savepoint(tx, |tx| run(name, tx, &unit)));
             Box::new(move |committed| {
                 let outcome = match (outcome, committed) {
                     (Ok(value), Ok(())) => Ok(value),
@@ -102,7 +105,7 @@ impl Sqlite {
     pub(crate) async fn script(&self, text: String) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
-            let outcome = batch(tx, &text);
+            let outcome = tx.and_then(|tx| in_savepoint(tx, |tx| batch(tx, &text)));
             Box::new(move |committed| {
                 let _ = answer.send(outcome.and(committed));
             })
@@ -114,7 +117,7 @@ impl Sqlite {
     pub(crate) fn prepare(&self, statement: &Statement) -> Result<(), StoreError> {
         let tx = self.readers.take()?;
         let outcome = connection(&tx)?
-            .prepare(&numbered(statement.sql))
+            .prepare(statement.for_sqlite())
             .map(drop)
             .map_err(|cause| StoreError::Database(format!("{}: {cause}", statement.name)));
         self.readers.give_back(tx);
@@ -137,7 +140,8 @@ impl Readers {
             .execute_batch("pragma query_only = on; pragma cache_size = -4096;")
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
-        Ok(Tx { engine: TxEngine::Sqlite(connection), vault: self.vault.clone(), lost: false })
+        let engine = TxEngine::Sqlite(connection);
+        Ok(Tx { engine, vault: self.vault.clone(), lost: false, failed: false })
     }
 
     fn give_back(&self, tx: Tx) {
@@ -157,20 +161,15 @@ fn gone() -> StoreError {
 fn write_groups(mut tx: Tx, mut jobs: mpsc::UnboundedReceiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
     while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
-        let begun = batch(&tx, "begin immediate");
+        let mut usable = batch(&tx, "begin immediate");
         let mut acknowledgements = Vec::with_capacity(group.len());
         for job in group.drain(..) {
-            match &begun {
-                Ok(()) => acknowledgements.push(job(&mut tx)),
-                // Without a transaction nothing may run: the senders see a closed channel.
-                Err(cause) => tracing::error!(%cause, "no transaction could be opened"),
-            }
+            acknowledgements.push(job(usable.clone().map(|()| &mut tx)));
+            usable = usable.and_then(|()| still_open(&tx));
         }
-        let committed = match begun {
-            Ok(()) => batch(&tx, "commit"),
-            Err(cause) => Err(cause),
-        };
-        if committed.is_err() {
+        let committed = usable.and_then(|()| batch(&tx, "commit"));
+        if let Err(cause) = &committed {
+            tracing::error!(%cause, units = acknowledgements.len(), "a group was not committed");
             // Fails when the engine has rolled back already, which is what is wanted.
             let _ = batch(&tx, "rollback");
         }
@@ -178,6 +177,15 @@ fn write_groups(mut tx: Tx, mut jobs: mpsc::UnboundedReceiver<Job>) {
             acknowledge(committed.clone());
         }
     }
+}
+
+/// The engine rolls a whole transaction back by itself when the disk is full or fails. A savepoint
+/// of the next unit would then be a transaction of its own, and commit what nobody acknowledges.
+fn still_open(tx: &Tx) -> Result<(), StoreError> {
+    if connection(tx)?.is_autocommit() {
+        return Err(StoreError::Database("the engine gave the transaction up".to_owned()));
+    }
+    Ok(())
 }
 
 /// Runs one unit so that its failure, even a panic, undoes its own writes and nobody else's.
@@ -199,9 +207,10 @@ where
     F: for<'a> Fn(&'a mut Tx) -> Unit<'a, T, E>,
     E: From<StoreError>,
 {
-    let mut future = unit(tx);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
+    (tx.lost, tx.failed) = (false, false);
+    let polled = unit(tx).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    match polled {
+        Poll::Ready(outcome) => tx.judged(name, outcome),
         Poll::Pending => {
             Err(StoreError::Database(format!("{name} awaits something that is not a statement"))
                 .into())
@@ -218,11 +227,6 @@ fn connection(tx: &Tx) -> Result<&Connection, StoreError> {
 
 fn batch(tx: &Tx, text: &str) -> Result<(), StoreError> {
     connection(tx)?.execute_batch(text).map_err(failed)
-}
-
-/// `$1` is a named parameter to SQLite, numbered by its first appearance; `?1` is the first.
-fn numbered(sql: &str) -> String {
-    sql.replace('$', "?")
 }
 
 fn failed(cause: rusqlite::Error) -> StoreError {
@@ -256,7 +260,7 @@ fn prepared<'c>(
     connection: &'c Connection,
     statement: &'static Statement,
 ) -> Result<rusqlite::CachedStatement<'c>, StoreError> {
-    connection.prepare_cached(&numbered(statement.sql)).map_err(|cause| named(statement, cause))
+    connection.prepare_cached(statement.for_sqlite()).map_err(|cause| named(statement, cause))
 }
 
 fn named(statement: &Statement, cause: rusqlite::Error) -> StoreError {
@@ -284,7 +288,7 @@ pub(crate) fn all(
     args: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
     let mut prepared = prepared(connection, statement)?;
-    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns = statement.columns(|| prepared.column_names());
     let mut answer = prepared
         .query(rusqlite::params_from_iter(args))
         .map_err(|cause| named(statement, cause))?;

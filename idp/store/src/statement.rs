@@ -1,5 +1,7 @@
 //! Statements: named, fixed texts that a test can find and prepare on both engines.
 
+use std::sync::{Arc, OnceLock};
+
 /// One SQL text. Made by [`statement!`] only, so that none escapes the test.
 #[derive(Debug)]
 pub struct Statement {
@@ -9,9 +11,44 @@ pub struct Statement {
     pub sql: &'static str,
     /// Another text for PostgreSQL, where one text cannot serve both; the reason stands beside it.
     pub postgres: Option<&'static str>,
+    /// What is worked out once a process.
+    #[doc(hidden)]
+    pub known: Known,
+}
+
+/// What a statement's text says about itself, worked out at its first use.
+#[derive(Debug)]
+pub struct Known {
+    sqlite: OnceLock<String>,
+    columns: OnceLock<Arc<[String]>>,
+}
+
+impl Known {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { sqlite: OnceLock::new(), columns: OnceLock::new() }
+    }
 }
 
 impl Statement {
+    /// The text for SQLite, to which `$1` is a named parameter, numbered by its first appearance;
+    /// `?1` is the first.
+    #[must_use]
+    pub fn for_sqlite(&self) -> &str {
+        self.known.sqlite.get_or_init(|| self.sql.replace('$', "?"))
+    }
+
+    /// The names of the answer's columns, which are the text's and therefore always the same.
+    pub(crate) fn columns<'n, I, N>(&self, names: impl FnOnce() -> I) -> Arc<[String]>
+    where
+        I: IntoIterator<Item = N>,
+        N: Into<&'n str>,
+    {
+        let known = || names().into_iter().map(|name| name.into().to_owned()).collect();
+        self.known.columns.get_or_init(known).clone()
+    }
+
     /// The text for PostgreSQL.
     #[must_use]
     pub fn for_postgres(&self) -> &'static str {
@@ -40,6 +77,7 @@ macro_rules! statement {
             name: concat!(module_path!(), "::", stringify!($name)),
             sql: $sql,
             postgres: $postgres,
+            known: $crate::statement::Known::nothing(),
         };
         #[allow(unsafe_code)] // A link section; linkme answers for it.
         const _: () = {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod citizen;
+mod crash;
 mod engines;
 mod outbox;
 mod units;

@@ -80,6 +80,91 @@ async fn a_reader_cannot_write(fresh: Fresh) {
     assert!(matches!(refused, Err::<u64, StoreError>(_)));
 }
 
+async fn a_swallowed_failure_is_not_acknowledged(fresh: Fresh) {
+    put(&fresh, "a", false).await.unwrap();
+    let swallowed = fresh
+        .db
+        .write::<_, StoreError, _>("swallows", |tx| {
+            Box::pin(async move {
+                tx.execute(&PUT, args!["b", 1_i64, "h"]).await?;
+                let _ = tx.execute(&PUT, args!["a", 1_i64, "h"]).await;
+                let later = tx.execute(&PUT, args!["c", 1_i64, "h"]).await;
+                assert!(later.is_err(), "a unit is over after a failed statement");
+                Ok(())
+            })
+        })
+        .await;
+    assert!(swallowed.is_err());
+    assert_eq!(get(&fresh, "b").await, None);
+    put(&fresh, "b", false).await.unwrap();
+}
+
+async fn a_unit_that_waits_for_the_world_is_an_error_and_not_a_hang(fresh: Fresh) {
+    if fresh.file.is_none() {
+        return; // PostgreSQL would wait, which only costs the waiter.
+    }
+    let waits =
+        fresh.db.write::<(), StoreError, _>("waits", |_| Box::pin(std::future::pending())).await;
+    assert!(waits.unwrap_err().to_string().contains("waits awaits something"));
+    put(&fresh, "after", false).await.unwrap();
+}
+
+statement!(
+    CUT,
+    "select n from audit_head where person_id = 'nobody'",
+    // There is nobody to cut in an embedded database.
+    postgres: "select count(pg_terminate_backend(pid)) as n from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid()"
+);
+
+/// Six writes at once, which take all connections of the pool.
+async fn side_by_side(fresh: &Fresh, from: usize) {
+    let tasks = (from..from + 6).map(|id| {
+        let db = fresh.db.clone();
+        tokio::spawn(async move {
+            db.write::<_, StoreError, _>("put", move |tx| {
+                let id = id.to_string();
+                Box::pin(async move { tx.execute(&PUT, args![id, 1_i64, "h"]).await })
+            })
+            .await
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap().unwrap(), 1);
+    }
+}
+
+async fn a_restarted_server_is_met_again_without_an_error(fresh: Fresh) {
+    side_by_side(&fresh, 0).await;
+    fresh
+        .db
+        .read::<_, StoreError, _>("cut", |tx| Box::pin(async move { tx.all(&CUT, args![]).await }))
+        .await
+        .unwrap();
+    side_by_side(&fresh, 6).await;
+    assert_eq!(get(&fresh, "11").await, Some(1));
+}
+
+async fn two_processes_share_a_file(fresh: Fresh) {
+    let Some(directory) = &fresh.file else { return };
+    let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
+    let vault = crate::engines::vault();
+    let options = idp_store::Options { url, connections: 2, vault };
+    let other = idp_store::Db::open(options).await.unwrap();
+    let writers = (0..40).map(|n| {
+        let db = if n % 2 == 0 { fresh.db.clone() } else { other.clone() };
+        tokio::spawn(async move {
+            db.write::<_, StoreError, _>("put", move |tx| {
+                Box::pin(async move { tx.execute(&PUT, args![format!("{n}"), 1_i64, "h"]).await })
+            })
+            .await
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        assert_eq!(writer.await.unwrap().unwrap(), 1);
+    }
+}
+
 async fn every_statement_is_understood(fresh: Fresh) {
     for statement in idp_store::statement::STATEMENTS {
         fresh.db.prepare(statement).await.unwrap_or_else(|error| panic!("{error}"));
@@ -92,5 +177,9 @@ crate::on_both! {
     takers => super::of_many_takers_one_wins;
     panics => super::a_panic_in_a_unit_hurts_nobody_else;
     readers => super::a_reader_cannot_write;
+    swallowed => super::a_swallowed_failure_is_not_acknowledged;
+    waiting => super::a_unit_that_waits_for_the_world_is_an_error_and_not_a_hang;
+    restarted => super::a_restarted_server_is_met_again_without_an_error;
+    shared => super::two_processes_share_a_file;
     statements => super::every_statement_is_understood;
 }
