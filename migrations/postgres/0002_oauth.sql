@@ -89,14 +89,17 @@ create table code (
 );
 create index code_expiry on code (expires_at);
 
+-- A family of refresh tokens: one row, however often it rotates. The id stands in every token of
+-- the family; the digest before the last rotation tells a retry from a reuse.
+-- Distribution column: id.
 create table refresh_token (
     id text primary key,
     secret_hash text not null,
+    previous_hash text,
     grant_id text not null,
     created_at bigint not null,
-    expires_at bigint not null,
-    used_at bigint,
-    successor text
+    rotated_at bigint not null,
+    expires_at bigint not null
 );
 create index refresh_token_grant on refresh_token (grant_id);
 create index refresh_token_expiry on refresh_token (expires_at);

@@ -87,7 +87,10 @@ fn need(request: &AuthorizationRequest, progress: Progress, facts: Option<&Facts
         return Step::SignIn;
     }
     // OpenID Connect Core §3.1.2.1: id_token_hint names who is expected.
-    if request.id_token_hint.as_ref().is_some_and(|hinted| *hinted != facts.subject) {
+    let hinted = request.id_token_hint.as_ref().is_none_or(|hinted| *hinted == facts.subject);
+    // OpenID Connect Core §5.5.1: so does a value of sub in the claims parameter.
+    let subjects = request.claims.subjects();
+    if !hinted || !subjects.is_empty() && !subjects.contains(&facts.subject) {
         return if fresh {
             refuse(ErrorCode::LoginRequired, "Somebody else than the expected person signed in.")
         } else {

@@ -14,6 +14,12 @@ statement!(
     "select id, client_id, person_id, kind, session_id, detail, created_at, expires_at
      from issued_grant where id = $1 and revoked_at is null and expires_at > $2"
 );
+statement!(
+    FIND_FOR_TOKEN,
+    "select id, client_id, person_id, kind, session_id, detail, created_at, expires_at
+     from issued_grant where id = $1 and revoked_at is null and expires_at > $3
+     and not exists (select 1 from revoked_token where jti = $2)"
+);
 statement!(REVOKE, "update issued_grant set revoked_at = $2 where id = $1 and revoked_at is null");
 statement!(
     REVOKE_OF_CLIENT,
@@ -124,6 +130,20 @@ pub async fn create(tx: &mut Tx, grant: &Grant) -> Result<(), StoreError> {
 /// As the database says.
 pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Grant>, StoreError> {
     tx.optional(&FIND, args![id, now]).await?.as_ref().map(read).transpose()
+}
+
+/// The grant of an access token, if neither has ended: one statement, because every call of a
+/// resource asks it.
+///
+/// # Errors
+/// As the database says.
+pub async fn find_for_token(
+    tx: &mut Tx,
+    id: &str,
+    jti: &str,
+    now: i64,
+) -> Result<Option<Grant>, StoreError> {
+    tx.optional(&FIND_FOR_TOKEN, args![id, jti, now]).await?.as_ref().map(read).transpose()
 }
 
 /// Ends a grant and with it every token of it.

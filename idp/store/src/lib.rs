@@ -20,6 +20,7 @@ pub mod otp;
 pub mod outbox;
 pub mod person;
 mod postgres;
+pub mod prune;
 pub mod refresh;
 pub mod row;
 pub mod session;

@@ -1,20 +1,22 @@
-//! Refresh tokens: each is used once and names its successor.
+//! Families of refresh tokens: one row a family. A rotation replaces the secret and remembers the
+//! digest of the one before, so that a retry can be told from a reuse.
 
 use crate::{StoreError, Tx, args, statement};
 
 statement!(
     CREATE,
-    "insert into refresh_token (id, secret_hash, grant_id, created_at, expires_at)
-     values ($1, $2, $3, $4, $5)"
+    "insert into refresh_token (id, secret_hash, grant_id, created_at, rotated_at, expires_at)
+     values ($1, $2, $3, $4, $4, $5)"
 );
 statement!(
     FIND,
-    "select secret_hash, grant_id, expires_at, used_at, successor from refresh_token where id = $1"
+    "select secret_hash, previous_hash, grant_id, rotated_at, expires_at from refresh_token
+     where id = $1"
 );
 statement!(
-    USE,
-    "update refresh_token set used_at = $2, successor = $3
-     where id = $1 and used_at is null and expires_at > $2"
+    ROTATE,
+    "update refresh_token set previous_hash = secret_hash, secret_hash = $3, rotated_at = $4
+     where id = $1 and secret_hash = $2 and expires_at > $4"
 );
 statement!(
     PRUNE,
@@ -22,22 +24,22 @@ statement!(
      (select id from refresh_token where expires_at < $1 limit 200)"
 );
 
-/// A refresh token as stored.
+/// A family as stored.
 #[derive(Debug, Clone)]
-pub struct Stored {
-    /// Digest of its secret.
+pub struct Family {
+    /// Digest of the current secret.
     pub secret_hash: String,
+    /// Digest of the secret before the last rotation.
+    pub previous_hash: Option<String>,
     /// The grant that it refreshes.
     pub grant_id: String,
-    /// Milliseconds UTC.
+    /// When it last rotated, milliseconds UTC.
+    pub rotated_at: i64,
+    /// Milliseconds UTC; no rotation moves it (attacks row 10).
     pub expires_at: i64,
-    /// Milliseconds UTC; set once.
-    pub used_at: Option<i64>,
-    /// Row id of the token that replaced it.
-    pub successor: Option<String>,
 }
 
-/// Writes a new token.
+/// Writes a new family.
 ///
 /// # Errors
 /// As the database says.
@@ -52,30 +54,36 @@ pub async fn create(
     tx.execute(&CREATE, args![id, secret_hash, grant_id, now, expires_at]).await.map(drop)
 }
 
-/// A token, used or not.
+/// A family, expired or not.
 ///
 /// # Errors
 /// As the database says.
-pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Stored>, StoreError> {
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Family>, StoreError> {
     let Some(row) = tx.optional(&FIND, args![id]).await? else { return Ok(None) };
-    Ok(Some(Stored {
+    Ok(Some(Family {
         secret_hash: row.text("secret_hash")?,
+        previous_hash: row.text_opt("previous_hash")?,
         grant_id: row.text("grant_id")?,
+        rotated_at: row.int("rotated_at")?,
         expires_at: row.int("expires_at")?,
-        used_at: row.int_opt("used_at")?,
-        successor: row.text_opt("successor")?,
     }))
 }
 
-/// Takes the token for the one rotation; of two parallel ones, one gets true.
+/// Replaces the secret whose digest is `from`; of two parallel rotations, one gets true.
 ///
 /// # Errors
 /// As the database says.
-pub async fn rotate(tx: &mut Tx, id: &str, successor: &str, now: i64) -> Result<bool, StoreError> {
-    Ok(tx.execute(&USE, args![id, now, successor]).await? == 1)
+pub async fn rotate(
+    tx: &mut Tx,
+    id: &str,
+    from: &str,
+    to: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ROTATE, args![id, from, to, now]).await? == 1)
 }
 
-/// Removes up to 200 tokens that expired before `before`.
+/// Removes up to 200 families that expired before `before`.
 ///
 /// # Errors
 /// As the database says.

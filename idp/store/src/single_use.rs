@@ -13,8 +13,16 @@ statement!(
     "insert into revoked_token (jti, expires_at) values ($1, $2) on conflict (jti) do nothing"
 );
 statement!(IS_REVOKED, "select 1 as found from revoked_token where jti = $1");
-statement!(PRUNE_ASSERTIONS, "delete from used_assertion where expires_at < $1");
-statement!(PRUNE_TOKENS, "delete from revoked_token where expires_at < $1");
+statement!(
+    PRUNE_ASSERTIONS,
+    "delete from used_assertion where jti in
+     (select jti from used_assertion where expires_at < $1 limit 200) and expires_at < $1"
+);
+statement!(
+    PRUNE_TOKENS,
+    "delete from revoked_token where jti in
+     (select jti from revoked_token where expires_at < $1 limit 200)"
+);
 
 /// Uses an assertion; false if it was used before (RFC 7523 §3, item 7; attacks row 16).
 ///

@@ -154,6 +154,8 @@ pub struct Parts {
     pub face: Arc<dyn FaceCheck>,
     /// Wakes the worker of the outbox after a commit.
     pub outbox_wake: Arc<Notify>,
+    /// The metadata document, as served.
+    pub(crate) metadata: bytes::Bytes,
     /// Access tokens whose signature was checked.
     pub(crate) believed: Believed,
     /// Salt of pairwise subjects (OpenID Connect Core §8.1).
@@ -189,7 +191,9 @@ impl State {
         let keys = Keys::open(&db, &ambient).await?;
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;
+        let metadata = idp_protocol::metadata::document(&settings.issuer).to_string();
         Ok(Self(Arc::new(Parts {
+            metadata: metadata.into(),
             keys,
             clients: Clients::default(),
             believed: Believed::default(),

@@ -1,17 +1,51 @@
 //! Protocol endpoints: each a file whose body is the ordered list of its checks.
 
+mod authorize;
+mod bearer;
 pub(crate) mod believed;
+mod claims;
+mod client_auth;
+mod discovery;
+mod end_session;
+mod introspect;
+mod issue;
+mod reply;
+mod request;
+mod revoke;
+mod subject;
+mod token;
+mod userinfo;
 
-use axum::Router;
+#[cfg(test)]
+mod tests;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::State;
+use crate::router::cross_origin;
 
-/// Endpoints that other sites and programs call.
+/// Endpoints that other sites and programs call. None of them acts on a cookie alone: what a
+/// browser brings from elsewhere is checked against the registration.
 pub(crate) fn router() -> Router<State> {
+    // Endpoints that browsers' programs call without cookies.
+    let open = Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::metadata))
+        .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
+        .route("/oauth2/jwks", get(discovery::jwks))
+        .route("/oauth2/token", post(token::token))
+        .route("/oauth2/revoke", post(revoke::revoke))
+        .route("/oauth2/userinfo", get(userinfo::by_get).post(userinfo::by_post))
+        .layer(middleware::from_fn(cross_origin));
     Router::new()
+        .route("/oauth2/authorize", get(authorize::by_get).post(authorize::by_post))
+        .route("/oauth2/authorize/{flow}", get(authorize::resume::resume))
+        .route("/oauth2/introspect", post(introspect::introspect))
+        .route("/oauth2/end_session", get(end_session::by_get).post(end_session::by_post))
+        .merge(open)
 }
 
 /// Endpoints that only our own pages call.
 pub(crate) fn guarded() -> Router<State> {
-    Router::new()
+    Router::new().route("/oauth2/end_session/confirm", post(end_session::confirm))
 }

@@ -1,0 +1,82 @@
+//! The answer to a client through the browser (OpenID Connect Core §3.1.2.5, §3.1.2.6).
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use idp_protocol::ProtocolError;
+use idp_protocol::authorize::{AuthorizationRequest, ResponseMode};
+
+use crate::{State, pages};
+
+/// Where an answer goes: a registered address, always.
+pub(super) struct Place<'a> {
+    pub(super) redirect_uri: &'a str,
+    pub(super) mode: ResponseMode,
+    pub(super) state: Option<String>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(request: &'a AuthorizationRequest) -> Self {
+        Self {
+            redirect_uri: &request.redirect_uri,
+            mode: request.response_mode,
+            state: request.state.clone(),
+        }
+    }
+}
+
+/// A code for the client.
+pub(super) fn code(
+    state: &State,
+    headers: &HeaderMap,
+    place: &Place<'_>,
+    code: String,
+) -> Response {
+    send(state, headers, place, vec![("code".to_owned(), code)])
+}
+
+/// An error for the client.
+pub(super) fn error(
+    state: &State,
+    headers: &HeaderMap,
+    place: &Place<'_>,
+    error: &ProtocolError,
+) -> Response {
+    let fields = vec![
+        ("error".to_owned(), error.code.as_str().to_owned()),
+        ("error_description".to_owned(), error.description.to_owned()),
+    ];
+    send(state, headers, place, fields)
+}
+
+fn send(
+    state: &State,
+    headers: &HeaderMap,
+    place: &Place<'_>,
+    mut fields: Vec<(String, String)>,
+) -> Response {
+    // RFC 6749 §4.1.2: exactly as it was sent.
+    fields.extend(place.state.clone().map(|value| ("state".to_owned(), value)));
+    // RFC 9207 §2: in every response, errors included (attacks row 7).
+    fields.push(("iss".to_owned(), state.settings.issuer.clone()));
+    match place.mode {
+        ResponseMode::FormPost => pages::form_post(state, headers, place.redirect_uri, &fields),
+        ResponseMode::Query => see_other(&with_query(place.redirect_uri, &fields)),
+    }
+}
+
+/// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).
+pub(in crate::oidc) fn with_query(uri: &str, fields: &[(String, String)]) -> String {
+    let mut text = uri.to_owned();
+    text.push(if uri.contains('?') { '&' } else { '?' });
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    text.push_str(&query);
+    text
+}
+
+/// A redirect that turns every method into GET: 307 would send a password on (attacks row 36).
+pub(in crate::oidc) fn see_other(location: &str) -> Response {
+    match HeaderValue::from_str(location) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,114 @@
+//! `/oauth2/authorize` (OpenID Connect Core §3.1.2, RFC 6749 §4.1.1): checks the request, keeps
+//! it, and sends the browser to its resumption.
+
+pub(in crate::oidc) mod answer;
+pub(crate) mod resume;
+
+use axum::extract;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, Uri, header};
+use idp_protocol::authorize::{self, AuthorizationRequest, Refusal};
+use idp_protocol::client::Client;
+use idp_protocol::parameters::Parameters;
+use idp_protocol::{ProtocolError, hint};
+
+use super::reply::Failure;
+use super::request::{self, Body};
+use crate::{State, flow};
+
+/// GET, with the parameters in the query.
+pub(crate) async fn by_get(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    match Parameters::parse(query.as_bytes()) {
+        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Err(error) => Failure::from(error).page(&state, &headers),
+    }
+}
+
+/// POST, with the parameters in the body; a partner's page may send it, so that no cookie of ours
+/// comes with it, and none is needed (OpenID Connect Core §3.1.2.1).
+pub(crate) async fn by_post(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match request::form(&headers, body) {
+        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Err(failure) => failure.page(&state, &headers),
+    }
+}
+
+async fn respond(state: &State, headers: &HeaderMap, parameters: &Parameters) -> Response {
+    match begin(state, headers, parameters).await {
+        Ok(response) => response,
+        Err(failure) => failure.page(state, headers),
+    }
+}
+
+async fn begin(
+    state: &State,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    // RFC 6749 §4.1.2.1: without a client that is known, nobody is redirected (attacks row 18).
+    let client_id = parameters.required("client_id", "The client_id is missing.")?;
+    let known = state.clients.find(state, client_id).await?;
+    let known = known.ok_or(ProtocolError::invalid_request("The client_id is not registered."))?;
+    let client = &known.client;
+    let checked = match authorize::check(client, parameters) {
+        Ok(request) => hinted(state, client, request).await?,
+        refused => refused,
+    };
+    let request = match checked {
+        Ok(request) => request,
+        Err(Refusal::Page(error)) => return Err(error.into()),
+        Err(Refusal::Redirect { error, redirect_uri, mode, state: given }) => {
+            let place = answer::Place { redirect_uri: &redirect_uri, mode, state: given };
+            return Ok(answer::error(state, headers, &place, &error));
+        }
+    };
+    let (id, cookies) = flow::begin(state, headers, request).await?;
+    let mut response = answer::see_other(&format!("/oauth2/authorize/{id}"));
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Replaces the hint by the subject that it names: an ID token of ours, expired or not (OpenID
+/// Connect Core §3.1.2.1), for this client.
+async fn hinted(
+    state: &State,
+    client: &Client,
+    mut request: AuthorizationRequest,
+) -> Result<Result<AuthorizationRequest, Refusal>, Failure> {
+    let Some(text) = request.id_token_hint.take() else { return Ok(Ok(request)) };
+    let ring = state.keys.ring(state).await?;
+    let refuse = |error| Refusal::Redirect {
+        error,
+        redirect_uri: request.redirect_uri.clone(),
+        mode: request.response_mode,
+        state: request.state.clone(),
+    };
+    let hint = match hint::check(&text, &ring.public, &state.settings.issuer) {
+        Ok(hint) if hint.client_id == client.client_id => hint,
+        Ok(_) => {
+            let text = "The id_token_hint was issued to another client.";
+            return Ok(Err(refuse(ProtocolError::invalid_request(text))));
+        }
+        Err(error) => return Ok(Err(refuse(error))),
+    };
+    request.id_token_hint = Some(hint.subject);
+    Ok(Ok(request))
+}
+
+/// The page for a flow that cannot go on: unknown, answered, expired, or another browser's.
+fn gone(state: &State, headers: &HeaderMap) -> Response {
+    let text = "This sign-in has expired, is finished, or was begun in another browser.";
+    let error = ProtocolError::invalid_request(text);
+    Failure::Status(StatusCode::BAD_REQUEST, error).page(state, headers)
+}

@@ -1,0 +1,258 @@
+//! `/oauth2/authorize/{flow}`: what a kept request needs next, until its client is answered.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use http::{HeaderMap, header};
+use idp_domain::citizen::account::Shut;
+use idp_domain::flow::{self as rules, Facts, Progress, Step};
+use idp_protocol::ErrorCode;
+use idp_protocol::ProtocolError;
+use idp_protocol::acr::{self, Reached};
+use idp_store::code::Code;
+use idp_store::grant::{Detail, Grant};
+use idp_store::{StoreError, Tx, audit};
+use serde_json::json;
+
+use super::answer::{self, Place};
+use crate::State;
+use crate::flow::{self, Flow};
+use crate::oidc::reply::Failure;
+use crate::oidc::subject;
+use crate::session::{self, SignedIn, Who};
+
+/// The endpoint: pages send the browser here when they are done.
+pub(crate) async fn resume(
+    extract::State(state): extract::State<State>,
+    extract::Path(id): extract::Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match go_on(&state, &headers, &id).await {
+        Ok(response) => response,
+        Err(failure) => failure.page(&state, &headers),
+    }
+}
+
+async fn go_on(state: &State, headers: &HeaderMap, id: &str) -> Result<Response, Failure> {
+    // Attacks row 20: a flow of this browser.
+    let Some(flow) = flow::load(state, headers, id).await? else {
+        return Ok(super::gone(state, headers));
+    };
+    // RFC 6749 §4.1.2.1: the person said no.
+    if let Some(code) = &flow.denied {
+        let error = denied(code);
+        return end(state, headers, &flow, error).await;
+    }
+    let signed_in = session::current(state, headers).await?;
+    let facts = match &signed_in {
+        Some(session) => Some(facts(state, &flow, session).await?),
+        None => None,
+    };
+    let progress =
+        Progress { created_at: flow.created_at, consented: flow.consented, now: state.now() };
+    match (rules::next(&flow.request, progress, facts.as_ref()), signed_in, facts) {
+        (Step::SignIn, ..) => Ok(page("signin", &flow)),
+        (Step::StepUp, ..) => Ok(page("stepup", &flow)),
+        (Step::Consent, ..) => Ok(page("consent", &flow)),
+        (Step::Refuse(error), ..) => end(state, headers, &flow, error).await,
+        (Step::Issue, Some(session), Some(facts)) => {
+            issue(state, headers, &flow, &session, facts.reached).await
+        }
+        // Nothing is issued to nobody.
+        (Step::Issue, ..) => Ok(page("signin", &flow)),
+    }
+}
+
+fn page(name: &str, flow: &Flow) -> Response {
+    answer::see_other(&format!("/{name}?flow={}", flow.id))
+}
+
+fn denied(code: &str) -> ProtocolError {
+    if code == ErrorCode::UnmetAuthenticationRequirements.as_str() {
+        let text = "The assurance that was asked for was not reached.";
+        return ProtocolError::new(ErrorCode::UnmetAuthenticationRequirements, text);
+    }
+    ProtocolError::new(ErrorCode::AccessDenied, "The person refused.")
+}
+
+/// Answers the client with an error, once.
+async fn end(
+    state: &State,
+    headers: &HeaderMap,
+    flow: &Flow,
+    error: ProtocolError,
+) -> Result<Response, Failure> {
+    let (id, now) = (flow.id.clone(), state.now());
+    let first: bool = state
+        .db
+        .write("flow_end", move |tx: &mut Tx| {
+            let id = id.clone();
+            Box::pin(async move { idp_store::flow::answer(tx, &id, now).await })
+        })
+        .await
+        .map_err(|cause: StoreError| Failure::from(cause))?;
+    if !first {
+        return Ok(super::gone(state, headers));
+    }
+    let response = answer::error(state, headers, &Place::of(&flow.request), &error);
+    Ok(forgotten(state, flow, response))
+}
+
+fn forgotten(state: &State, flow: &Flow, mut response: Response) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, flow::forget(state, &flow.id));
+    response
+}
+
+/// What is known of the person, or the officer, in one read.
+async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, StoreError> {
+    let who = session.who.clone();
+    let (client, asked) = (flow.client.clone(), flow.asked());
+    let (proofing, gate, allowed) = state
+        .db
+        .read("flow_facts", move |tx: &mut Tx| {
+            let (who, client, asked) = (who.clone(), client.clone(), asked.clone());
+            Box::pin(async move {
+                let person = match who {
+                    Who::Staff(id) => {
+                        let staff = idp_store::staff::find(tx, &id).await?;
+                        let active = staff.is_some_and(|staff| staff.active);
+                        let gate = if active { Ok(()) } else { Err(Shut::NotInUse) };
+                        // An officer is met at work: nothing of theirs is consented to.
+                        return Ok::<_, StoreError>((1, gate, true));
+                    }
+                    Who::Citizen(person) => person,
+                };
+                let account = idp_store::account::find(tx, &person).await?;
+                let proofing = account.as_ref().map_or(0, |account| account.proofing);
+                let gate = account.map_or(Err(Shut::NotInUse), |account| account.gate());
+                // The operator's own client releases under a recorded legal basis.
+                if client.legal_basis.is_some() {
+                    return Ok((proofing, gate, true));
+                }
+                let given = idp_store::consent::find(tx, &person, &client.client_id).await?;
+                let face = flow::face(&client);
+                let allowed = given
+                    .as_ref()
+                    .is_some_and(|given| asked.covered_by(&flow::given(given), &face));
+                Ok((proofing, gate, allowed))
+            })
+        })
+        .await?;
+    let proofing = u8::try_from(proofing).unwrap_or(0);
+    Ok(Facts {
+        staff: matches!(session.who, Who::Staff(_)),
+        auth_time: session.auth_time,
+        reached: Reached { proofing, auth: session.auth_level },
+        gate,
+        subject: subject::of(state, &flow.client, &session.who),
+        allowed,
+    })
+}
+
+/// Makes grant and code and answers the client, all in one transaction.
+async fn issue(
+    state: &State,
+    headers: &HeaderMap,
+    flow: &Flow,
+    session: &SignedIn,
+    reached: Reached,
+) -> Result<Response, Failure> {
+    let token = state.ambient.token("tbc_");
+    let grant = grant(state, flow, session, reached);
+    let code = Code {
+        id: token.id.clone(),
+        secret_hash: token.stored(),
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        redirect_uri: flow.request.redirect_uri_sent.then(|| flow.request.redirect_uri.clone()),
+        challenge: flow.request.code_challenge.clone(),
+        nonce: flow.request.nonce.clone(),
+        expires_at: state.now() + state.settings.lifetimes.code_ms,
+        used_at: None,
+    };
+    let made = Arc::new(Made {
+        flow_id: flow.id.clone(),
+        sector: subject::sector(&flow.client),
+        sub: subject::of(state, &flow.client, &session.who),
+        groups: flow.asks(),
+        name: flow.client.client_name.clone(),
+        grant,
+        code,
+    });
+    let first: bool = state
+        .db
+        .write("issue_code", move |tx: &mut Tx| {
+            let made = made.clone();
+            Box::pin(async move { made.keep(tx).await })
+        })
+        .await
+        .map_err(|cause: StoreError| Failure::from(cause))?;
+    if !first {
+        return Ok(super::gone(state, headers));
+    }
+    let response = answer::code(state, headers, &Place::of(&flow.request), token.text());
+    Ok(forgotten(state, flow, response))
+}
+
+fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Grant {
+    let (now, lifetimes) = (state.now(), state.settings.lifetimes);
+    let lasts = if flow.client.may("refresh_token") {
+        lifetimes.refresh_ms
+    } else {
+        // As long as a code redeemed at the last moment gives a token.
+        lifetimes.code_ms + lifetimes.access_ms
+    };
+    Grant {
+        id: state.ambient.id(),
+        client_id: flow.client.client_id.clone(),
+        person_id: session.who.id().to_owned(),
+        kind: session.who.kind().to_owned(),
+        session_id: Some(session.id.clone()),
+        detail: Detail {
+            scope: flow.request.scope.text(),
+            claims: flow.request.claims.clone(),
+            auth_time: session.auth_time / 1000,
+            amr: session.amr.clone(),
+            acr: acr::claim(flow.request.acr, reached),
+            proofing: reached.proofing,
+            auth: reached.auth,
+            wants_auth_time: flow.request.max_age.is_some(),
+            offline: flow.request.scope.has("offline_access"),
+        },
+        created_at: now,
+        expires_at: now + lasts,
+    }
+}
+
+struct Made {
+    flow_id: String,
+    sector: String,
+    sub: String,
+    groups: Vec<String>,
+    name: String,
+    grant: Grant,
+    code: Code,
+}
+
+impl Made {
+    /// False if the flow was answered before: one request, one code.
+    async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let (grant, now) = (&self.grant, self.grant.created_at);
+        if !idp_store::flow::answer(tx, &self.flow_id, now).await? {
+            return Ok(false);
+        }
+        idp_store::grant::create(tx, grant).await?;
+        idp_store::code::create(tx, &self.code).await?;
+        if grant.kind != "citizen" {
+            return Ok(true);
+        }
+        let person = &grant.person_id;
+        idp_store::subject::remember(tx, &self.sector, &self.sub, person, now).await?;
+        let details = json!({"client": grant.client_id, "name": self.name, "groups": self.groups});
+        let actor = grant.client_id.clone();
+        let line = audit::Line { at: now, kind: "claims_released", actor, details };
+        audit::append(tx, person, line).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,161 @@
+//! `/oauth2/end_session` (OpenID Connect RP-Initiated Logout §2, §3).
+//!
+//! Whoever is signed in is always asked: a hint says who a partner thinks is there, and partners'
+//! pages are not the person (attacks row 19).
+
+use axum::extract;
+use axum::response::Response;
+use http::{HeaderMap, Uri, header};
+use idp_protocol::parameters::Parameters;
+use idp_protocol::{ProtocolError, hint};
+use std::sync::Arc;
+
+use super::authorize::answer::{see_other, with_query};
+use super::reply::Failure;
+use super::request::{self, Body};
+use crate::clients::Known;
+use crate::{State, pages, session};
+
+/// Parameters that the confirmation carries.
+const CARRIED: &[&str] = &["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+
+/// GET.
+pub(crate) async fn by_get(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    match Parameters::parse(uri.query().unwrap_or_default().as_bytes()) {
+        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Err(error) => Failure::from(error).page(&state, &headers),
+    }
+}
+
+/// POST (RP-Initiated Logout §2).
+pub(crate) async fn by_post(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match request::form(&headers, body) {
+        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Err(failure) => failure.page(&state, &headers),
+    }
+}
+
+async fn respond(state: &State, headers: &HeaderMap, parameters: &Parameters) -> Response {
+    match ask(state, headers, parameters).await {
+        Ok(response) => response,
+        Err(failure) => failure.page(state, headers),
+    }
+}
+
+/// A request whose parameters fit together.
+struct Wish {
+    client: Option<Arc<Known>>,
+    /// Registered, and named by a client that holds an ID token of ours.
+    back: Option<String>,
+}
+
+/// The checks in order.
+async fn wish(state: &State, parameters: &Parameters) -> Result<Wish, Failure> {
+    let hinted = match parameters.get("id_token_hint") {
+        Some(text) => {
+            let ring = state.keys.ring(state).await?;
+            // RP-Initiated Logout §2: issued by us, expired or not.
+            Some(hint::check(text, &ring.public, &state.settings.issuer)?)
+        }
+        None => None,
+    };
+    let named = parameters.get("client_id");
+    // RP-Initiated Logout §2: the hint was issued to the client that is named.
+    if let (Some(hint), Some(named)) = (&hinted, named)
+        && hint.client_id != named
+    {
+        return Err(ProtocolError::invalid_request("The hint is another client's.").into());
+    }
+    let id = hinted.as_ref().map(|hint| hint.client_id.as_str()).or(named);
+    let client = match id {
+        Some(id) => state.clients.find(state, id).await?,
+        None => None,
+    };
+    let Some(uri) = parameters.get("post_logout_redirect_uri") else {
+        return Ok(Wish { client, back: None });
+    };
+    // RP-Initiated Logout §3: registered, exactly (attacks row 18).
+    let registered = client.as_ref().is_some_and(|known| {
+        known.client.post_logout_redirect_uris.iter().any(|registered| registered == uri)
+    });
+    if hinted.is_some() && !registered {
+        let text = "The post_logout_redirect_uri is not registered.";
+        return Err(ProtocolError::invalid_request(text).into());
+    }
+    // RP-Initiated Logout §2: without a hint nobody vouches for the request: no redirect.
+    let back = hinted.filter(|_| registered).map(|_| {
+        let given = parameters.get("state").map(|value| ("state".to_owned(), value.to_owned()));
+        match given {
+            Some(field) => with_query(uri, &[field]),
+            None => uri.to_owned(),
+        }
+    });
+    Ok(Wish { client, back })
+}
+
+async fn ask(
+    state: &State,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    let wish = wish(state, parameters).await?;
+    if session::current(state, headers).await?.is_none() {
+        return Ok(done(state, headers, &wish));
+    }
+    let fields: Vec<(String, String)> = parameters
+        .iter()
+        .filter(|(name, _)| CARRIED.contains(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let name = wish.client.as_ref().map(|known| known.client.client_name.as_str());
+    Ok(pages::confirm_logout(state, headers, name, &fields))
+}
+
+fn done(state: &State, headers: &HeaderMap, wish: &Wish) -> Response {
+    match &wish.back {
+        Some(back) => see_other(back),
+        None => pages::signed_out(state, headers),
+    }
+}
+
+/// POST of the confirmation page, from our own origin only.
+pub(crate) async fn confirm(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let parameters = match request::form(&headers, body) {
+        Ok(parameters) => parameters,
+        Err(failure) => return failure.page(&state, &headers),
+    };
+    match confirmed(&state, &headers, &parameters).await {
+        Ok(response) => response,
+        Err(failure) => failure.page(&state, &headers),
+    }
+}
+
+async fn confirmed(
+    state: &State,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    if parameters.get("logout") != Some("yes") {
+        return Ok(see_other("/account"));
+    }
+    // What the page carried is checked again: the form is the browser's.
+    let wish = wish(state, parameters).await?;
+    if let Some(current) = session::current(state, headers).await? {
+        session::end(state, &current.id, &current.who, "sign_out").await?;
+    }
+    let mut response = done(state, headers, &wish);
+    response.headers_mut().append(header::SET_COOKIE, session::clear(state));
+    Ok(response)
+}

@@ -1,0 +1,118 @@
+//! `/oauth2/introspect` (RFC 7662 §2).
+
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, extract};
+use http::HeaderMap;
+use idp_domain::ambient::Token;
+use idp_protocol::ProtocolError;
+use idp_protocol::client::Client;
+use idp_store::grant::Grant;
+use idp_store::{StoreError, Tx};
+use serde_json::{Value, json};
+
+use super::bearer::{self, Stands};
+use super::reply::Failure;
+use super::request::{self, Body};
+use super::{client_auth, subject};
+use crate::State;
+use crate::session::Who;
+
+/// The endpoint.
+pub(crate) async fn introspect(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match answer(&state, &headers, body).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(failure) => failure.body(&headers),
+    }
+}
+
+async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
+    let body = request::form(headers, body)?;
+    let known = client_auth::client(state, headers, &body, "/oauth2/introspect").await?;
+    // RFC 7662 §4: a caller without credentials could test stolen tokens.
+    if known.client.is_public() {
+        return Err(ProtocolError::invalid_client("The client has no credentials.").into());
+    }
+    let token = body.required("token", "The token is missing.")?;
+    // RFC 7662 §2.2: of whatever may not be told, the answer is that it is not active.
+    let found = match Token::parse("tbr_", token) {
+        Some(token) => refresh_token(state, &known.client, token).await?,
+        None => access_token(state, &known.client, token).await?,
+    };
+    Ok(found.unwrap_or_else(|| json!({"active": false})))
+}
+
+/// A partner sees its own tokens; the operator's own services, which are called with tokens of
+/// others, see all.
+fn may_see(caller: &Client, client_id: &str) -> bool {
+    caller.client_id == client_id || caller.legal_basis.is_some()
+}
+
+async fn access_token(
+    state: &State,
+    caller: &Client,
+    text: &str,
+) -> Result<Option<Value>, StoreError> {
+    let Some(access) = bearer::believe(state, text).await? else { return Ok(None) };
+    if !may_see(caller, &access.client_id) {
+        return Ok(None);
+    }
+    if matches!(bearer::stands(state, &access).await?, Stands::No) {
+        return Ok(None);
+    }
+    let mut answer = json!({
+        "active": true,
+        "token_type": "Bearer",
+        "client_id": access.client_id,
+        "sub": access.sub,
+        "iss": access.iss,
+        "aud": access.aud,
+        "exp": access.exp,
+        "iat": access.iat,
+        "jti": access.jti,
+    });
+    if let Some(members) = answer.as_object_mut().filter(|_| !access.scope.is_empty()) {
+        members.insert("scope".to_owned(), access.scope.clone().into());
+    }
+    Ok(Some(answer))
+}
+
+async fn refresh_token(
+    state: &State,
+    caller: &Client,
+    token: Token,
+) -> Result<Option<Value>, StoreError> {
+    let now = state.now();
+    let found: Option<(Grant, i64)> = state
+        .db
+        .read("introspect_refresh", move |tx: &mut Tx| {
+            let token = token.clone();
+            Box::pin(async move {
+                let family = idp_store::refresh::find(tx, &token.id).await?;
+                let current = family
+                    .filter(|family| token.matches(&family.secret_hash) && family.expires_at > now);
+                let Some(family) = current else { return Ok::<_, StoreError>(None) };
+                let grant = idp_store::grant::find(tx, &family.grant_id, now).await?;
+                Ok(grant.map(|grant| (grant, family.expires_at)))
+            })
+        })
+        .await?;
+    // Its subject is the one that its own client knows: only that client is told.
+    let Some((grant, until)) = found.filter(|(grant, _)| grant.client_id == caller.client_id)
+    else {
+        return Ok(None);
+    };
+    let who = Who::read(&grant.kind, grant.person_id.clone());
+    Ok(Some(json!({
+        "active": true,
+        "client_id": grant.client_id,
+        "sub": subject::of(state, caller, &who),
+        "scope": grant.detail.scope,
+        "iss": state.settings.issuer,
+        "exp": until / 1000,
+        "iat": grant.created_at / 1000,
+    })))
+}

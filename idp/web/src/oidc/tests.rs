@@ -1,0 +1,1 @@
+//! The endpoints over a real router and a real database.

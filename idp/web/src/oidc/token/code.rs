@@ -1,0 +1,128 @@
+//! Redeems an authorization code (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.2).
+
+use std::sync::Arc;
+
+use idp_domain::ambient::Token;
+use idp_protocol::client::Client;
+use idp_protocol::scope::Scope;
+use idp_protocol::{ProtocolError, pkce};
+use idp_store::grant::Grant;
+use idp_store::{StoreError, Tx};
+
+use crate::State;
+use crate::oidc::issue::{self, Answer, Issue};
+use crate::oidc::reply::Failure;
+
+/// What the client sent.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) code: String,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_verifier: Option<String>,
+}
+
+struct Redeemed {
+    grant: Grant,
+    nonce: Option<String>,
+}
+
+/// A refusal is a value: the transaction commits, because a replay revokes (attacks row 1).
+type Outcome = Result<Redeemed, ProtocolError>;
+
+const REFUSED: ProtocolError =
+    ProtocolError::invalid_grant("The code is unknown, expired, used or another client's.");
+
+/// Redeems and issues.
+pub(super) async fn redeem(
+    state: &State,
+    client: &Arc<Client>,
+    sent: Sent,
+) -> Result<Answer, Failure> {
+    let token = Token::parse("tbc_", &sent.code).ok_or(REFUSED)?;
+    let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
+    let (now, id) = (state.now(), client.client_id.clone());
+    let (made, lifetime) = (family.clone(), state.settings.lifetimes.refresh_ms);
+    let outcome: Outcome = state
+        .db
+        .write("redeem_code", move |tx: &mut Tx| {
+            let (token, sent, id, made) = (token.clone(), sent.clone(), id.clone(), made.clone());
+            Box::pin(async move {
+                let outcome = take(tx, &token, &sent, &id, now).await?;
+                if let (Ok(redeemed), Some(made)) = (&outcome, made) {
+                    let (stored, grant) = (made.stored(), &redeemed.grant.id);
+                    let until = redeemed.grant.expires_at.min(now + lifetime);
+                    idp_store::refresh::create(tx, &made.id, &stored, grant, now, until).await?;
+                }
+                Ok::<_, StoreError>(outcome)
+            })
+        })
+        .await?;
+    let redeemed = outcome?;
+    let scope = Scope::parse(&redeemed.grant.detail.scope)?;
+    let issue = Issue {
+        client,
+        grant: &redeemed.grant,
+        scope: &scope,
+        nonce: redeemed.nonce.as_deref(),
+        refresh_token: family.map(|family| family.text()),
+    };
+    issue::of_grant(state, issue).await
+}
+
+/// The checks in order; the update decides who of two was first.
+async fn take(
+    tx: &mut Tx,
+    token: &Token,
+    sent: &Sent,
+    client_id: &str,
+    now: i64,
+) -> Result<Outcome, StoreError> {
+    let found = idp_store::code::find(tx, &token.id).await?;
+    let Some(code) = found.filter(|code| token.matches(&code.secret_hash)) else {
+        return Ok(Err(REFUSED));
+    };
+    // RFC 6749 §4.1.3: issued to this client (attacks row 8).
+    if code.client_id != client_id {
+        return Ok(Err(REFUSED));
+    }
+    // RFC 6749 §4.1.2: used more than once, so everything that came from it ends.
+    if code.used_at.is_some() {
+        return replayed(tx, &code.grant_id, client_id, now).await;
+    }
+    // RFC 6749 §4.1.2: short-lived (attacks row 3).
+    if code.expires_at <= now {
+        return Ok(Err(REFUSED));
+    }
+    // RFC 6749 §4.1.3: the same redirect_uri, if there was one (attacks row 5).
+    if code.redirect_uri != sent.redirect_uri {
+        let text = "The redirect_uri is not the one of the authorization request.";
+        return Ok(Err(ProtocolError::invalid_grant(text)));
+    }
+    // RFC 7636 §4.6 (attacks row 6).
+    if let Err(error) = pkce::verify(code.challenge.as_deref(), sent.code_verifier.as_deref()) {
+        return Ok(Err(error));
+    }
+    // Of two redemptions at once, one finds it unused (attacks row 2).
+    if !idp_store::code::consume(tx, &code.id, client_id, now).await? {
+        return replayed(tx, &code.grant_id, client_id, now).await;
+    }
+    let Some(grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
+        return Ok(Err(REFUSED));
+    };
+    // Attacks row 26.
+    if !super::gate(tx, &grant).await? {
+        return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
+    }
+    Ok(Ok(Redeemed { grant, nonce: code.nonce }))
+}
+
+async fn replayed(
+    tx: &mut Tx,
+    grant_id: &str,
+    client_id: &str,
+    now: i64,
+) -> Result<Outcome, StoreError> {
+    idp_store::grant::revoke(tx, grant_id, now).await?;
+    tracing::warn!(client_id, "a code was used twice: what came from it is revoked");
+    Ok(Err(REFUSED))
+}

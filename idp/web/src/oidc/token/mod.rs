@@ -1,0 +1,60 @@
+//! `/oauth2/token` (RFC 6749 §3.2).
+
+mod client_credentials;
+mod code;
+mod refresh;
+
+use axum::extract;
+use axum::response::Response;
+use http::HeaderMap;
+use idp_protocol::ProtocolError;
+use idp_protocol::token::Grant;
+use idp_store::Tx;
+
+use super::client_auth;
+use super::issue::Answer;
+use super::reply::Failure;
+use super::request::{self, Body};
+use crate::State;
+
+/// The endpoint.
+pub(crate) async fn token(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match answer(&state, &headers, body).await {
+        Ok(answer) => answer.response(),
+        Err(failure) => failure.body(&headers),
+    }
+}
+
+async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer, Failure> {
+    let body = request::form(headers, body)?;
+    // RFC 6749 §3.2.1: who asks, before what is asked.
+    let known = client_auth::client(state, headers, &body, "/oauth2/token").await?;
+    let client = &known.client;
+    let grant = Grant::read(&body)?;
+    // RFC 6749 §5.2 unauthorized_client: registered for this grant.
+    if !client.may(grant.name()) {
+        return Err(ProtocolError::unauthorized_client("The client may not use this grant.").into());
+    }
+    match grant {
+        Grant::Code { code, redirect_uri, code_verifier } => {
+            code::redeem(state, client, code::Sent { code, redirect_uri, code_verifier }).await
+        }
+        Grant::Refresh { refresh_token, scope } => {
+            refresh::refresh(state, client, refresh_token, scope).await
+        }
+        Grant::ClientCredentials { scope } => client_credentials::issue(state, client, scope).await,
+    }
+}
+
+/// The one gate (attacks row 26): whether the person, or the officer, may receive a token now.
+async fn gate(tx: &mut Tx, grant: &idp_store::grant::Grant) -> Result<bool, idp_store::StoreError> {
+    if grant.kind == "staff" {
+        let staff = idp_store::staff::find(tx, &grant.person_id).await?;
+        return Ok(staff.is_some_and(|staff| staff.active));
+    }
+    Ok(idp_store::account::gate_of(tx, &grant.person_id).await?.is_ok())
+}

@@ -1,0 +1,128 @@
+//! Rotates a refresh token (RFC 6749 §6, RFC 9700 §4.14).
+//!
+//! A family is one row. The successor's secret is derived from the presented one under a key that
+//! is not in the database, so that a client whose answer was lost may ask again within a short
+//! window and gets the very same successor; every other reuse ends the family.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_domain::ambient::{self, Token};
+use idp_protocol::ProtocolError;
+use idp_protocol::client::Client;
+use idp_protocol::scope::Scope;
+use idp_store::grant::Grant;
+use idp_store::{StoreError, Tx};
+
+use crate::State;
+use crate::oidc::issue::{self, Answer, Issue};
+use crate::oidc::reply::Failure;
+
+const REFUSED: ProtocolError =
+    ProtocolError::invalid_grant("The refresh token is unknown, expired, revoked or used.");
+
+/// A refusal is a value: a reuse revokes, and that is committed (attacks row 9).
+type Outcome = Result<Grant, ProtocolError>;
+
+/// The secret that follows another in its family.
+fn successor(key: &hmac::Key, token: &Token) -> String {
+    let mut context = hmac::Context::with_key(key);
+    context.update(token.id.as_bytes());
+    context.update(token.secret.as_bytes());
+    URL_SAFE_NO_PAD.encode(context.sign())
+}
+
+/// Rotates and issues.
+pub(super) async fn refresh(
+    state: &State,
+    client: &Arc<Client>,
+    text: String,
+    asked: Option<Scope>,
+) -> Result<Answer, Failure> {
+    let token = Token::parse("tbr_", &text).ok_or(REFUSED)?;
+    let next = successor(&state.refresh_key, &token);
+    let turn = Turn {
+        next: ambient::hash(&next),
+        client_id: client.client_id.clone(),
+        asked: asked.clone(),
+        now: state.now(),
+        window: state.settings.lifetimes.refresh_window_ms,
+        token: token.clone(),
+    };
+    let outcome: Outcome = state
+        .db
+        .write("refresh", move |tx: &mut Tx| {
+            let turn = turn.clone();
+            Box::pin(async move { turn.take(tx).await })
+        })
+        .await
+        .map_err(|cause: StoreError| Failure::from(cause))?;
+    let grant = outcome?;
+    let granted = Scope::parse(&grant.detail.scope)?;
+    let issue = Issue {
+        client,
+        grant: &grant,
+        scope: asked.as_ref().unwrap_or(&granted),
+        nonce: None,
+        refresh_token: Some(format!("tbr_{}{next}", token.id)),
+    };
+    issue::of_grant(state, issue).await
+}
+
+#[derive(Clone)]
+struct Turn {
+    token: Token,
+    /// Digest of the successor's secret.
+    next: String,
+    client_id: String,
+    asked: Option<Scope>,
+    now: i64,
+    window: i64,
+}
+
+impl Turn {
+    /// The checks in order; the update decides who of two was first.
+    async fn take(&self, tx: &mut Tx) -> Result<Outcome, StoreError> {
+        let id = &self.token.id;
+        let Some(family) = idp_store::refresh::find(tx, id).await? else {
+            return Ok(Err(REFUSED));
+        };
+        let Some(grant) = idp_store::grant::find(tx, &family.grant_id, self.now).await? else {
+            return Ok(Err(REFUSED));
+        };
+        // RFC 6749 §6: issued to this client (attacks row 10).
+        if grant.client_id != self.client_id || family.expires_at <= self.now {
+            return Ok(Err(REFUSED));
+        }
+        let current = self.token.matches(&family.secret_hash);
+        let previous = family.previous_hash.as_deref().is_some_and(|hash| self.token.matches(hash));
+        let retried = previous && family.rotated_at + self.window > self.now;
+        // RFC 9700 §4.14.2: a used token comes back, so somebody has a copy.
+        if !current && !retried {
+            idp_store::grant::revoke(tx, &grant.id, self.now).await?;
+            let client_id = &self.client_id;
+            tracing::warn!(client_id, "a refresh token was reused: its family is revoked");
+            return Ok(Err(REFUSED));
+        }
+        // RFC 6749 §6: at most what was granted.
+        let granted = Scope::parse(&grant.detail.scope).unwrap_or_default();
+        if self.asked.as_ref().is_some_and(|asked| !asked.within(&granted)) {
+            let text = "The scope is wider than what was granted.";
+            return Ok(Err(ProtocolError::invalid_scope(text)));
+        }
+        // Attacks row 26.
+        if !super::gate(tx, &grant).await? {
+            return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
+        }
+        if current {
+            let (from, now) = (&family.secret_hash, self.now);
+            // Lost against the same token at the same moment: run again, as a retry.
+            if !idp_store::refresh::rotate(tx, id, from, &self.next, now).await? {
+                return Err(tx.lose());
+            }
+        }
+        Ok(Ok(grant))
+    }
+}

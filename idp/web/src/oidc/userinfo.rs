@@ -1,0 +1,127 @@
+//! `/oauth2/userinfo` (OpenID Connect Core §5.3).
+
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, extract};
+use http::{HeaderMap, header};
+use idp_protocol::claims::for_userinfo;
+use idp_protocol::scope::Scope;
+use idp_protocol::{ErrorCode, ProtocolError};
+use idp_store::grant::Grant;
+use idp_store::{StoreError, Tx};
+use serde_json::{Map, Value};
+
+use super::bearer::{self, Stands};
+use super::reply::Failure;
+use super::request::{self, Body};
+use super::{claims, subject};
+use crate::session::Who;
+use crate::{State, cookie};
+
+const REFUSED: ProtocolError =
+    ProtocolError::invalid_token("The access token is expired, revoked or malformed.");
+
+/// GET: the token in the header (RFC 6750 §2.1).
+pub(crate) async fn by_get(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+) -> Response {
+    respond(answer(&state, in_header(&headers)).await, &headers)
+}
+
+/// POST: the token in the header or in the body (RFC 6750 §2.1, §2.2).
+pub(crate) async fn by_post(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let token = match (in_header(&headers), headers.contains_key(header::CONTENT_TYPE)) {
+        (Some(token), _) => Some(token),
+        (None, false) => None,
+        (None, true) => match request::form(&headers, body) {
+            Ok(form) => form.get("access_token").map(str::to_owned),
+            Err(failure) => return failure.body(&headers),
+        },
+    };
+    respond(answer(&state, token).await, &headers)
+}
+
+fn in_header(headers: &HeaderMap) -> Option<String> {
+    let value = cookie::header(headers, header::AUTHORIZATION)?;
+    // RFC 9110 §11.1: the scheme's name is case-insensitive.
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+fn respond(answer: Result<Map<String, Value>, Option<Failure>>, headers: &HeaderMap) -> Response {
+    let (mut response, error) = match answer {
+        Ok(claims) => return Json(claims).into_response(),
+        // RFC 6750 §3.1: a call without a token is told the scheme and no error.
+        Err(None) => (http::StatusCode::UNAUTHORIZED.into_response(), None),
+        Err(Some(Failure::Protocol(error))) => {
+            let code = error.code.as_str();
+            (Failure::Protocol(error).body(headers), Some(code))
+        }
+        Err(Some(failure)) => return failure.body(headers),
+    };
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer::challenge(error));
+    response
+}
+
+async fn answer(
+    state: &State,
+    token: Option<String>,
+) -> Result<Map<String, Value>, Option<Failure>> {
+    let token = token.ok_or(None)?;
+    let told = |failure: Failure| Some(failure);
+    let failed = |cause: StoreError| Some(Failure::from(cause));
+    let access = bearer::believe(state, &token).await.map_err(failed)?;
+    let access = access.ok_or(told(REFUSED.into()))?;
+    let grant = match bearer::stands(state, &access).await.map_err(failed)? {
+        Stands::Grant(grant) => grant,
+        Stands::No | Stands::Client => return Err(told(REFUSED.into())),
+    };
+    let scope = Scope::parse(&access.scope).unwrap_or_default();
+    // OpenID Connect Core §5.3: a token of an OpenID Connect request.
+    if !scope.has("openid") {
+        let text = "The access token does not carry the scope openid.";
+        return Err(told(ProtocolError::new(ErrorCode::InsufficientScope, text).into()));
+    }
+    let known = state.clients.find(state, &grant.client_id).await.map_err(failed)?;
+    let known = known.ok_or(told(REFUSED.into()))?;
+    let names = for_userinfo(&scope, &grant.detail.claims);
+    let who = Who::read(&grant.kind, grant.person_id.clone());
+    let mut released = Map::new();
+    // OpenID Connect Core §5.3.2: sub always, the ID token's.
+    released.insert("sub".to_owned(), subject::of(state, &known.client, &who).into());
+    released.extend(facts(state, &grant, names).await?);
+    Ok(released)
+}
+
+async fn facts(
+    state: &State,
+    grant: &Grant,
+    names: Vec<String>,
+) -> Result<Map<String, Value>, Option<Failure>> {
+    let (staff, id, now) = (grant.kind == "staff", grant.person_id.clone(), state.now());
+    let found: Result<Option<Map<String, Value>>, StoreError> = state
+        .db
+        .read("userinfo", move |tx: &mut Tx| {
+            let (id, names) = (id.clone(), names.clone());
+            Box::pin(async move {
+                if staff {
+                    let found = idp_store::staff::find(tx, &id).await?;
+                    let active = found.filter(|staff| staff.active);
+                    return Ok(active.map(|staff| claims::of_staff(&names, &staff)));
+                }
+                let found = idp_store::person::claims(tx, &id).await?;
+                // The gate (attacks rows 26, 51).
+                let open = found.filter(|person| {
+                    let (account, record) = (person.account_state, person.person_status);
+                    idp_domain::citizen::account::gate(account, record).is_ok()
+                });
+                Ok(open.map(|person| claims::of_person(&names, &person, now)))
+            })
+        })
+        .await;
+    found.map_err(|cause| Some(Failure::from(cause)))?.ok_or(Some(REFUSED.into()))
+}
