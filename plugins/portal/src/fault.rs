@@ -6,6 +6,8 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use idp_store::StoreError;
+use plugins_engine::EngineError;
+use plugins_hall::text::Text;
 
 /// A refused or failed request.
 #[derive(Debug, Clone)]
@@ -16,19 +18,21 @@ pub struct Fault {
     pub code: &'static str,
     /// For the log only.
     pub cause: Option<String>,
+    /// The sentence of whoever refused, in each language, where it says more than the code.
+    pub detail: Option<Text>,
 }
 
 impl Fault {
     /// A fault without a private cause: the person did something that cannot be done.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, cause: None }
+        Self { status, code, cause: None, detail: None }
     }
 
     /// A fault of ours, with its cause.
     #[must_use]
     pub fn caused(status: StatusCode, code: &'static str, cause: impl ToString) -> Self {
-        Self { status, code, cause: Some(cause.to_string()) }
+        Self { status, code, cause: Some(cause.to_string()), detail: None }
     }
 
     /// There is nothing here, or nothing for this person: the two look the same, so that numbers
@@ -62,6 +66,24 @@ impl Fault {
 impl From<StoreError> for Fault {
     fn from(cause: StoreError) -> Self {
         Self::caused(StatusCode::SERVICE_UNAVAILABLE, "busy", cause)
+    }
+}
+
+impl From<EngineError> for Fault {
+    fn from(cause: EngineError) -> Self {
+        match cause {
+            EngineError::NotFound => Self::missing(),
+            EngineError::Level(_) => Self::new(StatusCode::FORBIDDEN, "level"),
+            EngineError::Conflict => Self::new(StatusCode::CONFLICT, "conflict"),
+            EngineError::Refused(problem) => Self {
+                detail: Some(problem.detail),
+                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused")
+            },
+            EngineError::Forged(why) => Self::caused(StatusCode::BAD_REQUEST, "forged", why),
+            EngineError::Unavailable(why) => {
+                Self::caused(StatusCode::SERVICE_UNAVAILABLE, "busy", why)
+            }
+        }
     }
 }
 

@@ -56,6 +56,12 @@ impl Frame {
         self.lang.with(key, name, value.to_string())
     }
 
+    /// The sentence of a family, such as `state-paid` of `state` and `paid`.
+    #[must_use]
+    pub fn tk(&self, family: &str, name: impl std::fmt::Display) -> String {
+        self.lang.t(&format!("{family}-{name}"))
+    }
+
     /// Whether somebody is signed in.
     #[must_use]
     pub fn signed_in(&self) -> bool {
@@ -234,7 +240,10 @@ fn rendered(frame: &Frame, mut response: Response) -> Response {
         shell: frame,
         status: fault.status.as_u16(),
         code: fault.code,
-        sentence: frame.t(&format!("fault-{}", fault.code)),
+        sentence: match &fault.detail {
+            Some(detail) => frame.lang.pick(detail).into_owned(),
+            None => frame.t(&format!("fault-{}", fault.code)),
+        },
         hint: frame.lang.find(&format!("fault-{}-hint", fault.code)),
     };
     let mut rendered =
