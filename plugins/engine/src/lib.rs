@@ -1,33 +1,56 @@
 //! The unit of work: from an event on a case to one commit, and the worker that carries its outbox.
+//!
+//! Facts (a form handed in, money paid, a parcel delivered, an officer's decision) are recorded by
+//! the hall first, whatever the plugin does; then the plugin has its turn about them. A turn is one
+//! call with no transaction open and one commit under the sequence that it saw.
 
+mod citizen;
+mod context;
+mod desk;
+mod effect;
 pub mod error;
+mod intake;
+mod message;
+mod money;
+mod parcel;
 pub mod parts;
+mod pending;
+mod show;
+mod turn;
+mod unit;
+mod upload;
 pub mod view;
 pub mod worker;
 
-use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use plugins_hall::call::Problem;
-use serde_json::Value;
+use idp_store::Tx;
+use plugins_hall::catalogue::{Catalogue, Item};
 
 pub use error::EngineError;
 pub use parts::{Failpoints, NoFailpoints, Parts, Settings};
-use view::{
-    CaseLine, CaseView, Citizen, Decision, DeskFilter, DraftView, FormView, ItemView, Officer,
-    Submission, Submitted, SupervisionView, Upload,
-};
+use unit::{Halt, Unit};
 pub use worker::Worker;
+
+/// How often a change that lost against another is run again.
+const RACES: u32 = 8;
 
 /// The hall's engine. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    parts: Arc<Parts>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-fn not_yet<T>() -> Result<T, EngineError> {
-    Err(EngineError::Unavailable("this step is not built yet".to_owned()))
+/// What all steps share.
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    pub(crate) catalogue: Catalogue,
 }
+
+/// A step inside a unit.
+type Step<'u, T> = Pin<Box<dyn Future<Output = Result<T, Halt>> + Send + 'u>>;
 
 impl Engine {
     /// Joins the parts.
@@ -35,233 +58,87 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Unavailable`] if the embedded catalogue does not read.
     pub fn new(parts: Parts) -> Result<Self, EngineError> {
-        Ok(Self { parts: Arc::new(parts) })
+        let catalogue = Catalogue::embedded().map_err(EngineError::Unavailable)?;
+        Ok(Self { shared: Arc::new(Shared { parts, catalogue }) })
     }
 
-    /// The catalogue now.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.shared.parts
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.shared.parts.ambient.now()
+    }
+
+    /// The dated catalogue.
     #[must_use]
-    pub fn items(&self) -> Vec<ItemView> {
-        let _ = &self.parts;
-        Vec::new()
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shared.catalogue
     }
 
     /// One item.
     ///
     /// # Errors
     /// [`EngineError::NotFound`].
-    pub fn item(&self, code: &str) -> Result<ItemView, EngineError> {
-        self.items().into_iter().find(|item| item.code == code).ok_or(EngineError::NotFound)
+    pub fn item(&self, code: &str) -> Result<&Item, EngineError> {
+        self.shared.catalogue.find(code).ok_or(EngineError::NotFound)
     }
 
-    /// The item's form, prefilled with verified facts, and the saved draft.
-    ///
-    /// # Errors
-    /// [`EngineError::Level`] where the person must step up first, [`EngineError::Unavailable`].
-    pub async fn form(&self, _who: &Citizen, _item: &str) -> Result<FormView, EngineError> {
-        not_yet()
+    /// Whether an active plugin serves the item: its guide is shown in any case.
+    #[must_use]
+    pub fn serves(&self, item: &Item) -> bool {
+        self.parts().runtime.descriptors().contains_key(&item.plugin)
     }
 
-    /// Keeps what was typed and uploaded, faults or not (uploads must be what they say).
-    ///
-    /// # Errors
-    /// [`EngineError::Refused`] for an upload that is no image or too large.
-    pub async fn save_draft(
+    /// Runs a step on a case of `subject`, under its sequence, again when it lost.
+    pub(crate) async fn change<T, F>(
         &self,
-        _who: &Citizen,
-        _item: &str,
-        _form: Value,
-        _uploads: Vec<Upload>,
-    ) -> Result<DraftView, EngineError> {
-        not_yet()
-    }
-
-    /// What was kept.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn load_draft(
-        &self,
-        _who: &Citizen,
-        _item: &str,
-    ) -> Result<Option<DraftView>, EngineError> {
-        not_yet()
-    }
-
-    /// Opens a case, or says what is at fault by field.
-    ///
-    /// # Errors
-    /// As [`Engine::form`].
-    pub async fn submit(
-        &self,
-        _who: &Citizen,
-        _item: &str,
-        _submission: Submission,
-    ) -> Result<Submitted, EngineError> {
-        not_yet()
-    }
-
-    /// A citizen's cases, newest first.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn cases(&self, _subject: &str) -> Result<Vec<CaseLine>, EngineError> {
-        not_yet()
-    }
-
-    /// One case of a citizen.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFound`].
-    pub async fn case(&self, _subject: &str, _number: &str) -> Result<CaseView, EngineError> {
-        not_yet()
-    }
-
-    /// Makes `payment.started` durable (once an order) and gives the form that the browser posts.
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] if nothing is due.
-    pub async fn start_payment(
-        &self,
-        _subject: &str,
-        _number: &str,
-    ) -> Result<view::PaymentView, EngineError> {
-        not_yet()
-    }
-
-    /// A back notice of the gateway: verified, stored, then queried by the worker.
-    ///
-    /// # Errors
-    /// [`EngineError::Forged`].
-    pub async fn payment_notice(&self, _fields: &[(String, String)]) -> Result<(), EngineError> {
-        not_yet()
-    }
-
-    /// A push of the carrier: verified, stored, applied once.
-    ///
-    /// # Errors
-    /// [`EngineError::Forged`].
-    pub async fn express_notice(
-        &self,
-        _headers: &BTreeMap<String, String>,
-        _body: &[u8],
-    ) -> Result<(), EngineError> {
-        not_yet()
-    }
-
-    /// Withdraws before the decision; what was paid becomes due for refund.
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] after the decision.
-    pub async fn withdraw(&self, _subject: &str, _number: &str) -> Result<(), EngineError> {
-        not_yet()
-    }
-
-    /// Hands in what was missing.
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] if nothing was asked.
-    pub async fn correct(
-        &self,
-        _who: &Citizen,
-        _number: &str,
-        _form: Value,
-        _uploads: Vec<Upload>,
-    ) -> Result<Vec<Problem>, EngineError> {
-        not_yet()
-    }
-
-    /// Rates a delivered case once, 1 (very dissatisfied) to 5.
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] if it cannot be rated now.
-    pub async fn rate(
-        &self,
-        _subject: &str,
-        _number: &str,
-        _stars: u8,
-        _comment: Option<String>,
-    ) -> Result<(), EngineError> {
-        not_yet()
-    }
-
-    /// A material of one's own case or draft: media type and bytes.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFound`].
-    pub async fn material(
-        &self,
-        _subject: &str,
-        _id: &str,
-    ) -> Result<(String, Vec<u8>), EngineError> {
-        not_yet()
-    }
-
-    /// The desk's list.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn inbox(
-        &self,
-        _officer: &Officer,
-        _filter: DeskFilter,
-    ) -> Result<Vec<CaseLine>, EngineError> {
-        not_yet()
-    }
-
-    /// A case on the desk; the look is a line in the applicant's audit trail.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFound`].
-    pub async fn desk_case(
-        &self,
-        _officer: &Officer,
-        _number: &str,
-    ) -> Result<CaseView, EngineError> {
-        not_yet()
-    }
-
-    /// A material on the desk; the look is a line in the applicant's audit trail.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFound`].
-    pub async fn desk_material(
-        &self,
-        _officer: &Officer,
-        _number: &str,
-        _id: &str,
-    ) -> Result<(String, Vec<u8>), EngineError> {
-        not_yet()
-    }
-
-    /// Decides about the case as the officer saw it (`seq`).
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] if it moved on, [`EngineError::Refused`] without reasons.
-    pub async fn decide(
-        &self,
-        _officer: &Officer,
-        _number: &str,
-        _seq: Option<i64>,
-        _decision: Decision,
-        _reasons: &str,
-    ) -> Result<(), EngineError> {
-        not_yet()
-    }
-
-    /// The supervision board.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn supervision(&self) -> Result<SupervisionView, EngineError> {
-        not_yet()
-    }
-
-    /// Applies what waits: stored notices, plugin turns that are due again, clock signals. Says
-    /// when to call again, milliseconds UTC. [`Worker::run`] calls it.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn tick(&self, _now: i64) -> Result<Option<i64>, EngineError> {
-        not_yet()
+        name: &'static str,
+        subject: Option<&str>,
+        number: &str,
+        step: F,
+    ) -> Result<T, EngineError>
+    where
+        F: for<'u, 't> Fn(&'u mut Unit<'t>) -> Step<'u, T> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let step = Arc::new(step);
+        let now = self.now();
+        let (subject, number) = (subject.map(str::to_owned), number.to_owned());
+        for _ in 0..RACES {
+            let (step, shared) = (step.clone(), self.shared.clone());
+            let (subject, number) = (subject.clone(), number.clone());
+            let outcome = self
+                .parts()
+                .db
+                .write(name, move |tx: &mut Tx| {
+                    let (step, shared) = (step.clone(), shared.clone());
+                    let (subject, number) = (subject.clone(), number.clone());
+                    Box::pin(async move {
+                        let opened = Unit::open(&shared, tx, &number, now).await?;
+                        // Another's case is as good as none (no oracle for numbers).
+                        let mine = |unit: &Unit<'_>| {
+                            subject.as_ref().is_none_or(|subject| *subject == unit.case.subject)
+                        };
+                        let Some(mut unit) = opened.filter(mine) else {
+                            return Err(Halt::Engine(EngineError::NotFound));
+                        };
+                        let value = step(&mut unit).await?;
+                        unit.commit().await?;
+                        Ok(value)
+                    })
+                })
+                .await;
+            match outcome {
+                Err(Halt::Lost) => {}
+                // The edge is gone: the case has moved on since the page was shown.
+                Err(Halt::Plugin("edge", _)) => return Err(EngineError::Conflict),
+                other => {
+                    self.parts().wake.notify_one();
+                    return other.map_err(EngineError::from);
+                }
+            }
+        }
+        Err(EngineError::Conflict)
     }
 }

@@ -1,8 +1,8 @@
 //! What pages see of the hall: plain values, ready to be shown.
 
-use plugins_hall::call::{Problem, Quote};
+use plugins_hall::call::Problem;
 use plugins_hall::text::Text;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 /// A citizen as the hall's session knows them.
@@ -27,38 +27,6 @@ pub struct Officer {
     pub name: String,
     /// `officer`, `supervisor` or `administrator`.
     pub role: String,
-}
-
-/// One published element of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ElementView {
-    /// Name of the contract: `conditions`, `materials`, `fee`, …
-    pub name: String,
-    /// Heading.
-    pub label: Text,
-    /// Content; lines are separated by a line feed.
-    pub text: Text,
-}
-
-/// An item of the catalogue.
-#[derive(Debug, Clone, Serialize)]
-pub struct ItemView {
-    /// `exit-entry.passport-renewal`.
-    pub code: String,
-    /// Title.
-    pub title: Text,
-    /// Category, for grouping.
-    pub category: Text,
-    /// Department.
-    pub department: Text,
-    /// Proofing level that applying needs.
-    pub level: u8,
-    /// Elements in the contract's order.
-    pub elements: Vec<ElementView>,
-    /// Prices in force now.
-    pub quotes: Vec<Quote>,
-    /// False while no active plugin serves the item: the guide is shown, applying waits.
-    pub available: bool,
 }
 
 /// A form ready to be rendered.
@@ -267,6 +235,8 @@ pub enum Decision {
     Resume,
     /// Extend the statutory limit once; a reason is required.
     Extend,
+    /// The document was picked up.
+    Taken,
 }
 
 /// Which cases the desk lists.

@@ -105,7 +105,8 @@ fn read(field: &Field<'_>, text: &str) -> Option<Value> {
     })
 }
 
-fn put(data: &mut Value, path: &str, value: Value) {
+/// Sets the value at a dotted path.
+pub fn put(data: &mut Value, path: &str, value: Value) {
     let mut here = data;
     let mut parts = path.split('.').peekable();
     while let Some(part) = parts.next() {

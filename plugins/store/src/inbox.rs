@@ -41,11 +41,7 @@ statement!(
     "update hall_inbox set tries = tries + 1, next_at = $2 where id = $1 and state = 'waiting'"
 );
 statement!(NEXT, "select min(next_at) as at from hall_inbox where state = 'waiting'");
-statement!(
-    HURRY,
-    "update outbox set next_at = $2 where key = $1 and state in ('pending', 'unknown')
-     and next_at > $2"
-);
+statement!(CASE_OF, "select subject from outbox where key = $1");
 
 const PAYLOAD: &str = "hall_inbox.payload";
 
@@ -112,10 +108,11 @@ pub async fn next_at(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
     tx.one(&NEXT, args![]).await?.int_opt("at")
 }
 
-/// Lets the worker look at an effect now, because somebody told us about it.
+/// The case to which an effect belongs.
 ///
 /// # Errors
 /// As the database says.
-pub async fn hurry(tx: &mut Tx, key: &str, now: i64) -> Result<(), StoreError> {
-    tx.execute(&HURRY, args![key, now]).await.map(drop)
+pub async fn case_of(tx: &mut Tx, key: &str) -> Result<Option<String>, StoreError> {
+    let row = tx.optional(&CASE_OF, args![key]).await?;
+    row.map_or(Ok(None), |row| row.text_opt("subject"))
 }
