@@ -111,6 +111,7 @@ statement!(
 statement!(SET_PASSWORD, "update account set password = $2, password_at = $3 where person_id = $1");
 statement!(SET_STATE, "update account set state = $2 where person_id = $1 and state = $3");
 statement!(SET_LANGUAGE, "update account set language = $2 where person_id = $1");
+statement!(TAKEN, "select person_id from account where user_name = $1 or email_index = $2");
 statement!(COUNT, "select count(*) as n from account");
 statement!(
     KNOW_DEVICE,
@@ -161,6 +162,15 @@ pub async fn create(tx: &mut Tx, new: &NewAccount, now: i64) -> Result<Option<St
     )
     .await?;
     Ok(former)
+}
+
+/// Whether user name or e-mail of a new account belong to another.
+///
+/// # Errors
+/// As the database says.
+pub async fn is_taken(tx: &mut Tx, new: &NewAccount) -> Result<bool, StoreError> {
+    let email = new.email.as_ref().map(|email| tx.vault().blind("account.email", email));
+    Ok(tx.optional(&TAKEN, args![new.user_name.clone(), email]).await?.is_some())
 }
 
 async fn release_phone(

@@ -116,6 +116,8 @@ pub struct Settings {
     pub sessions: Sessions,
     /// Lifetimes of what is issued.
     pub lifetimes: Lifetimes,
+    /// What hashing a password costs.
+    pub hashing: crate::pages::Hashing,
 }
 
 impl Settings {
@@ -132,6 +134,7 @@ impl Settings {
             limits: Limits::default(),
             sessions: Sessions::default(),
             lifetimes: Lifetimes::default(),
+            hashing: crate::pages::Hashing::default(),
         }
     }
 }
@@ -152,6 +155,8 @@ pub struct Parts {
     pub register: Arc<dyn Register>,
     /// The face comparison.
     pub face: Arc<dyn FaceCheck>,
+    /// Hashes passwords on few threads.
+    pub passwords: crate::pages::Hasher,
     /// Wakes the worker of the outbox after a commit.
     pub outbox_wake: Arc<Notify>,
     /// The metadata document, as served.
@@ -189,6 +194,7 @@ impl State {
         outbox_wake: Arc<Notify>,
     ) -> Result<Self, StoreError> {
         let keys = Keys::open(&db, &ambient).await?;
+        let passwords = crate::pages::Hasher::new(settings.hashing);
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;
         let metadata = idp_protocol::metadata::document(&settings.issuer).to_string();
@@ -204,6 +210,7 @@ impl State {
             settings,
             register,
             face,
+            passwords,
             outbox_wake,
         })))
     }

@@ -1,61 +1,176 @@
-//! What a person sees.
+//! What a person sees: signing in, registering, recovering, consent, step-up, the account centre.
 
-use axum::Router;
-use axum::response::{Html, IntoResponse as _, Response};
+mod account;
+mod assets;
+mod audit_pages;
+mod code_pages;
+mod codes;
+mod consent;
+mod devices;
+mod enrol;
+mod face;
+mod faults;
+mod form;
+mod identifier;
+mod identity;
+mod limits;
+mod missing;
+mod page;
+mod passwords;
+mod recover;
+mod register;
+mod render;
+mod reply;
+mod second_factor;
+mod security;
+mod shell;
+mod signin;
+mod signout;
+mod sms;
+mod stepup;
+#[cfg(test)]
+mod tests;
+mod text;
+mod times;
+mod trail;
+mod view;
+mod ways;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, extract};
 use http::{HeaderMap, StatusCode};
 
 use crate::State;
 
+pub use assets::{mark_address, stylesheet_address};
+pub use passwords::{Busy, Hasher, Hashing};
+pub use text::Lang;
+
+pub(crate) use identifier::read as identifier;
+pub(crate) use passwords::hash as hash_password;
+pub(crate) use security::freeze;
+
+/// Seconds that a chosen language is kept.
+const YEAR: i64 = 365 * 86_400;
+
+/// A form: shown by GET, taken by POST.
+fn form<H, T, I, U>(show: H, submit: I) -> MethodRouter<State>
+where
+    H: Handler<T, State>,
+    T: 'static,
+    I: Handler<U, State>,
+    U: 'static,
+{
+    get(show).post(submit)
+}
+
 /// The pages' routes.
 pub fn router() -> Router<State> {
-    Router::new()
+    let signing_in = Router::new()
+        .route("/signin", form(signin::show, signin::submit))
+        .route("/signin/code", form(second_factor::show, second_factor::submit))
+        .route("/signin/sms", form(sms::show, sms::submit))
+        .route("/signin/sms/code", form(sms::show_code, sms::submit_code))
+        .route("/signin/sms/resend", post(sms::resend))
+        .route("/signout", form(signout::show, signout::submit))
+        .route("/consent", form(consent::show, consent::submit))
+        .route("/stepup", form(stepup::show, stepup::submit))
+        .route("/stepup/return", get(face::show_return));
+    let joining = Router::new()
+        .route("/register", form(register::show, register::submit))
+        .route("/register/code", form(register::show_code, register::submit_code))
+        .route("/register/resend", post(register::resend))
+        .route("/register/password", form(register::show_password, register::submit_password))
+        .route("/register/identity", form(register::show_identity, register::submit_identity))
+        .route("/register/exists", get(register::show_exists))
+        .route("/recover", form(recover::show, recover::submit))
+        .route("/recover/code", form(recover::show_code, recover::submit_code))
+        .route("/recover/resend", post(recover::resend))
+        .route("/recover/evidence", form(recover::show_evidence, recover::submit_evidence))
+        .route("/recover/password", form(recover::show_password, recover::submit_password));
+    let account = Router::new()
+        .route("/account", get(account::show))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/consents/withdraw", post(account::withdraw))
+        .route("/account/language", post(account::set_language))
+        .route("/account/audit", get(audit_pages::show))
+        .route("/account/audit.json", get(audit_pages::export))
+        .route("/account/password", form(security::show_password, security::submit_password))
+        .route("/account/freeze", form(security::show_freeze, security::submit_freeze))
+        .route("/account/frozen", get(security::show_frozen));
+    signing_in
+        .merge(joining)
+        .merge(account)
+        .method_not_allowed_fallback(missing::wrong_method)
+        .layer(middleware::from_fn(keep_language))
+        .route("/static/tongban.css", get(assets::stylesheet))
+        .route("/static/mark.svg", get(assets::mark))
+        .route("/favicon.ico", get(assets::mark))
+}
+
+/// What answers addresses that neither half knows; the server mounts it.
+pub async fn not_found(state: extract::State<State>, request: Request) -> Response {
+    use axum::extract::FromRequestParts as _;
+    let (mut parts, _) = request.into_parts();
+    match page::Page::from_request_parts(&mut parts, &state).await {
+        Ok(page) => missing::not_found(page).await,
+        Err(never) => match never {},
+    }
+}
+
+/// A `?lang=` link keeps its choice.
+async fn keep_language(request: Request, next: Next) -> Response {
+    let chosen = request.uri().query().and_then(Lang::chosen);
+    let response = next.run(request).await;
+    match chosen {
+        Some(lang) => reply::with_cookie(response, language_cookie(lang)),
+        None => response,
+    }
+}
+
+/// No secret: both halves read it, so its name has no port.
+fn language_cookie(lang: Lang) -> http::HeaderValue {
+    let text =
+        format!("{}={}; Path=/; Max-Age={YEAR}; SameSite=Lax", text::LANGUAGE_COOKIE, lang.tag());
+    http::HeaderValue::from_str(&text).unwrap_or_else(|_| http::HeaderValue::from_static(""))
 }
 
 /// A protocol error shown to a person.
 pub(crate) fn protocol_error(
     _state: &State,
-    _headers: &HeaderMap,
+    headers: &HeaderMap,
     status: StatusCode,
     code: &str,
     description: &str,
 ) -> Response {
-    (status, Html(format!("<p role=alert>{code}: {description}</p>"))).into_response()
+    render::protocol_error(headers, status, code, description)
 }
 
 /// A page that posts `fields` to `redirect_uri` (OAuth 2.0 Form Post Response Mode §2).
 pub(crate) fn form_post(
     _state: &State,
-    _headers: &HeaderMap,
+    headers: &HeaderMap,
     redirect_uri: &str,
     fields: &[(String, String)],
 ) -> Response {
-    let escape = |text: &str| {
-        text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
-    };
-    let inputs: String = fields
-        .iter()
-        .map(|(name, value)| {
-            format!(r#"<input type=hidden name="{}" value="{}">"#, escape(name), escape(value))
-        })
-        .collect();
-    let form = format!(
-        r#"<form method=post action="{}">{inputs}<button>&rarr;</button></form>"#,
-        escape(redirect_uri)
-    );
-    Html(form).into_response()
+    render::form_post(headers, redirect_uri, fields)
 }
 
 /// Asks whether to sign out.
 pub(crate) fn confirm_logout(
     _state: &State,
-    _headers: &HeaderMap,
-    _client_name: Option<&str>,
-    _fields: &[(String, String)],
+    headers: &HeaderMap,
+    client_name: Option<&str>,
+    fields: &[(String, String)],
 ) -> Response {
-    StatusCode::NOT_IMPLEMENTED.into_response()
+    render::confirm_logout(headers, client_name, fields)
 }
 
 /// Says that nobody is signed in any more.
-pub(crate) fn signed_out(_state: &State, _headers: &HeaderMap) -> Response {
-    StatusCode::NOT_IMPLEMENTED.into_response()
+pub(crate) fn signed_out(_state: &State, headers: &HeaderMap) -> Response {
+    render::signed_out(headers)
 }

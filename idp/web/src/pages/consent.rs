@@ -1,0 +1,125 @@
+//! `/consent?flow=`: what a partner asks for, one line a group, allow or deny.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+use idp_store::StoreError;
+
+use super::form::Fields;
+use super::page::Page;
+use super::reply::{self, Forms, see_other};
+use super::text::Lang;
+use super::view::{Button, ChoicePage, ClaimLine, Link, Notice};
+use crate::flow::{self, Flow};
+use crate::session::Who;
+
+/// Name of a partner in the page's language.
+pub(crate) fn partner(flow: &Flow, lang: Lang) -> String {
+    let english = flow.client.client_name_en.clone().filter(|_| lang == Lang::English);
+    let name = english.unwrap_or_else(|| flow.client.client_name.clone());
+    if name.is_empty() { flow.client.client_id.clone() } else { name }
+}
+
+/// The flow that a page is about, in its language (OpenID Connect Core §3.1.2.1 `ui_locales`).
+pub(crate) async fn flow_of(page: &mut Page) -> Result<Flow, Response> {
+    let Some(id) = page.flow() else { return Err(lost(page)) };
+    match flow::load(&page.state, &page.headers, &id).await {
+        Ok(Some(flow)) => Ok(flow),
+        Ok(None) => Err(lost(page)),
+        Err(cause) => Err(page.failed(&cause)),
+    }
+}
+
+/// The page of a flow that has expired, was answered, or began in another browser.
+fn lost(page: &Page) -> Response {
+    let notice = Notice::error(page.t("flow-lost"));
+    let notice = notice.link(Link::new("/account", page.t("nav-account")));
+    page.message(StatusCode::BAD_REQUEST, page.t("flow-lost-title"), notice, Vec::new())
+}
+
+pub(crate) async fn show(mut page: Page) -> Response {
+    let flow = match flow_of(&mut page).await {
+        Ok(flow) => flow,
+        Err(answer) => return answer,
+    };
+    if !citizen(&page) {
+        return page.to_signin();
+    }
+    let name = partner(&flow, page.lang);
+    let lines = flow.asks().iter().map(|group| line(page.lang, group)).collect();
+    let choice = ChoicePage {
+        shell: page.shell(),
+        title: page.lang.with("consent-title", &[("partner", &name)]),
+        simulator: None,
+        notice: None,
+        lead: page.lang.with("consent-lead", &[("partner", &name)]),
+        lines,
+        action: Page::address("/consent", Some(&flow.id)),
+        hidden: Vec::new(),
+        buttons: vec![
+            Button {
+                name: "consent",
+                value: "allow",
+                label: page.t("consent-allow"),
+                class: "button-primary",
+            },
+            Button { name: "consent", value: "deny", label: page.t("consent-deny"), class: "" },
+        ],
+        small: Some(page.t("consent-small")),
+    };
+    reply::page(StatusCode::OK, Forms::Onward, &choice)
+}
+
+fn citizen(page: &Page) -> bool {
+    matches!(page.signed_in.as_ref().map(|signed_in| &signed_in.who), Some(Who::Citizen(_)))
+}
+
+/// The line of a group of claims; an unknown scope shows its own name.
+fn line(lang: Lang, group: &str) -> ClaimLine {
+    let (title, text) = match group_keys(group) {
+        Some((title, text)) => (lang.t(title), lang.t(text)),
+        None => (group.to_owned(), lang.t("group-other")),
+    };
+    ClaimLine { name: group.to_owned(), title, text }
+}
+
+/// Keys of a group's name and of what it holds.
+pub(crate) fn group_keys(group: &str) -> Option<(&'static str, &'static str)> {
+    Some(match group {
+        "profile" => ("group-profile", "group-profile-text"),
+        "email" => ("group-email", "group-email-text"),
+        "address" => ("group-address", "group-address-text"),
+        "phone" => ("group-phone", "group-phone-text"),
+        "identity" => ("group-identity", "group-identity-text"),
+        "cases" => ("group-cases", "group-cases-text"),
+        "offline_access" => ("group-offline", "group-offline-text"),
+        _ => return None,
+    })
+}
+
+pub(crate) async fn submit(mut page: Page, request: Request) -> Response {
+    let fields = match Fields::read(request).await {
+        Ok(fields) => fields,
+        Err(status) => return page.status(status),
+    };
+    let flow = match flow_of(&mut page).await {
+        Ok(flow) => flow,
+        Err(answer) => return answer,
+    };
+    match decide(&page, &flow, fields.get("consent")).await {
+        Ok(answer) => answer,
+        Err(cause) => page.failed(&cause),
+    }
+}
+
+async fn decide(page: &Page, flow: &Flow, choice: &str) -> Result<Response, StoreError> {
+    let Some(Who::Citizen(person)) = page.signed_in.as_ref().map(|signed_in| &signed_in.who) else {
+        return Ok(page.to_signin());
+    };
+    match choice {
+        "allow" => flow::consent(&page.state, flow, person).await?,
+        "deny" => flow::deny(&page.state, flow).await?,
+        _ => return Ok(see_other(&Page::address("/consent", Some(&flow.id)))),
+    }
+    Ok(see_other(&flow.resume()))
+}

@@ -1,0 +1,101 @@
+//! Which tries are counted against what (attacks rows 27, 28, 30).
+
+use idp_store::throttle::Limit;
+
+use crate::state::State;
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+/// Codes that one network may ask for in an hour, over all phones: a block of flats behind one
+/// address has to get through, a pump of messages (attacks row 28) has not.
+const CODES_PER_NETWORK: i64 = 120;
+/// Comparisons with the register for one number in a day (attacks row 30).
+const MATCHES_PER_NUMBER: i64 = 20;
+/// Wrong passwords for one account in an hour from devices that it does not know, over all
+/// networks: a guess spread over many networks is stopped here, while the person's own devices
+/// and the way by SMS stay open (attacks row 27).
+const STRANGERS_PER_ACCOUNT: i64 = 100;
+/// Wrong passwords in a minute over all accounts from devices that are not known (stuffing).
+const STRANGERS: i64 = 3_000;
+
+/// Sign-in with a password: who is tried, from where, and whether the device is known there.
+pub(crate) fn signin(
+    state: &State,
+    identifier: &str,
+    network: &str,
+    device: Option<&str>,
+) -> Vec<Limit> {
+    let limits = &state.settings.limits;
+    let (tries, window) = (i64::from(limits.signin_failures_per_account), limits.signin_window_ms);
+    if let Some(device) = device {
+        // A known device is counted by itself: strangers cannot shut it out.
+        let subject = format!("{identifier} {device}");
+        return vec![Limit { scope: "signin.device", subject, tries, window }];
+    }
+    vec![
+        Limit {
+            scope: "signin.account",
+            subject: format!("{identifier} {network}"),
+            tries,
+            window,
+        },
+        Limit {
+            scope: "signin.network",
+            subject: network.to_owned(),
+            tries: i64::from(limits.signin_failures_per_network),
+            window,
+        },
+        Limit {
+            scope: "signin.strangers",
+            subject: identifier.to_owned(),
+            tries: STRANGERS_PER_ACCOUNT,
+            window: HOUR,
+        },
+        Limit { scope: "signin.all", subject: String::new(), tries: STRANGERS, window: 60_000 },
+    ]
+}
+
+/// Sending a one-time code.
+pub(crate) fn code(state: &State, phone: &str, network: &str) -> Vec<Limit> {
+    let limits = &state.settings.limits;
+    vec![
+        Limit {
+            scope: "code.phone",
+            subject: phone.to_owned(),
+            tries: i64::from(limits.codes_per_phone_per_hour),
+            window: HOUR,
+        },
+        Limit {
+            scope: "code.network",
+            subject: network.to_owned(),
+            tries: CODES_PER_NETWORK,
+            window: HOUR,
+        },
+        Limit {
+            scope: "code.all",
+            subject: String::new(),
+            tries: i64::from(limits.codes_per_day),
+            window: DAY,
+        },
+    ]
+}
+
+/// Comparing a person with the register.
+pub(crate) fn matching(state: &State, number: &str, network: &str) -> Vec<Limit> {
+    let limits = &state.settings.limits;
+    vec![
+        Limit {
+            scope: "match.network",
+            subject: network.to_owned(),
+            tries: i64::from(limits.register_matches_per_network_per_hour),
+            window: HOUR,
+        },
+        Limit {
+            scope: "match.number",
+            subject: number.to_owned(),
+            tries: MATCHES_PER_NUMBER,
+            window: DAY,
+        },
+    ]
+}

@@ -1,0 +1,244 @@
+//! A request for a page: who asks, in which language, from where, in which flow.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::response::Response;
+use http::header::HeaderValue;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, Uri};
+use idp_domain::ambient::Token;
+use idp_store::StoreError;
+
+use super::form::Field;
+use super::reply::{self, Forms};
+use super::shell::Shell;
+use super::text::Lang;
+use super::view::{FormPage, Link, MessagePage, Notice};
+use crate::session::{self, SignedIn};
+use crate::{State, cookie};
+
+/// A request for a page.
+pub(crate) struct Page {
+    pub(crate) state: State,
+    pub(crate) headers: HeaderMap,
+    pub(crate) lang: Lang,
+    pub(crate) signed_in: Option<SignedIn>,
+    /// The peer's network: an IPv4 address, or the /64 of an IPv6 one.
+    pub(crate) network: String,
+    uri: Uri,
+}
+
+impl FromRequestParts<State> for Page {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        // A page of a person whose session cannot be read is a stranger's page; what needs the
+        // database will say so itself.
+        let signed_in = session::current(state, &parts.headers).await.unwrap_or_else(|cause| {
+            tracing::error!(%cause, "a session cannot be read");
+            None
+        });
+        Ok(Self {
+            state: state.clone(),
+            lang: Lang::of(&parts.headers, parts.uri.query(), None),
+            network: network(peer.map(|info| info.0.ip())),
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+            signed_in,
+        })
+    }
+}
+
+/// What tries are counted by: whoever has one IPv6 address has 2^64 of them (RFC 6177).
+fn network(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(four)) => four.to_string(),
+        Some(IpAddr::V6(six)) => {
+            let [a, b, c, d, ..] = six.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+impl Page {
+    /// Milliseconds UTC.
+    pub(crate) fn now(&self) -> i64 {
+        self.state.ambient.now()
+    }
+
+    pub(crate) fn t(&self, key: &str) -> String {
+        self.lang.t(key)
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let query = self.uri.query()?;
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The flow that the page belongs to. Only its form is checked here; whose it is, is checked
+    /// where it is used.
+    pub(crate) fn flow(&self) -> Option<String> {
+        self.query("flow").filter(|flow| is_id(flow))
+    }
+
+    /// The surroundings of this page.
+    pub(crate) fn shell(&self) -> Shell {
+        let kept = ["flow", "before"]
+            .into_iter()
+            .filter_map(|name| Some((name, self.query(name).filter(|value| is_id(value))?)))
+            .collect();
+        let here = self.uri.path().to_owned();
+        Shell { lang: self.lang, here, kept, signed_in: self.signed_in.is_some() }
+    }
+
+    /// Where a page leads when it is done: on with the flow, or to the account.
+    pub(crate) fn onward(flow: Option<&str>) -> Response {
+        match flow {
+            Some(flow) => reply::see_other(&format!("/oauth2/authorize/{flow}")),
+            None => reply::see_other("/account"),
+        }
+    }
+
+    /// An address of ours that keeps the flow.
+    pub(crate) fn address(path: &str, flow: Option<&str>) -> String {
+        match flow {
+            Some(flow) => format!("{path}?flow={flow}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// To the sign-in page.
+    pub(crate) fn to_signin(&self) -> Response {
+        reply::see_other(&Self::address("/signin", self.flow().as_deref()))
+    }
+
+    /// `Set-Cookie` of one of the pages' own secrets.
+    pub(crate) fn cookie(&self, stem: &str, value: &str, seconds: i64) -> HeaderValue {
+        cookie::set(&self.state, &cookie::name(&self.state, stem), value, Some(seconds))
+    }
+
+    /// The value of one of the pages' own cookies.
+    pub(crate) fn cookie_value(&self, stem: &str) -> Option<String> {
+        cookie::get(&self.headers, &cookie::name(&self.state, stem)).map(str::to_owned)
+    }
+
+    /// A fresh salt for a password.
+    pub(crate) fn salt(&self) -> [u8; 16] {
+        let mut salt = [0; 16];
+        self.state.ambient.random.fill(&mut salt);
+        salt
+    }
+
+    /// The secret in one of the pages' own cookies.
+    pub(crate) fn token(&self, stem: &str, prefix: &'static str) -> Option<Token> {
+        Token::parse(prefix, &self.cookie_value(stem)?)
+    }
+
+    /// A form page.
+    pub(crate) fn form(&self, status: StatusCode, form: Form) -> Response {
+        let forms = if form.flow.is_some() { Forms::Onward } else { Forms::Ours };
+        let flow = form.flow.as_deref();
+        let (second, second_action) = match form.second {
+            Some((label, path)) => (label, Self::address(path, flow)),
+            None => (String::new(), String::new()),
+        };
+        let page = FormPage {
+            shell: self.shell(),
+            title: form.title,
+            lead: form.lead,
+            steps: form.steps,
+            notice: form.notice,
+            action: Self::address(form.action, flow),
+            fields: form.fields,
+            submit: form.submit,
+            second,
+            second_action,
+            others: form.others,
+            links: form.links,
+        };
+        reply::page(status, forms, &page)
+    }
+
+    /// A page that says one thing and shows ways on.
+    pub(crate) fn message(
+        &self,
+        status: StatusCode,
+        title: String,
+        notice: Notice,
+        paragraphs: Vec<String>,
+    ) -> Response {
+        let page =
+            MessagePage { shell: self.shell(), title, notice, code: String::new(), paragraphs };
+        reply::page(status, Forms::Ours, &page)
+    }
+
+    /// The page of a failure of ours; the cause is for the log.
+    pub(crate) fn failed(&self, cause: &StoreError) -> Response {
+        tracing::error!(%cause, path = self.uri.path(), "a page failed");
+        self.status(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// The page of a status.
+    pub(crate) fn status(&self, status: StatusCode) -> Response {
+        super::missing::status_page(self.shell(), status)
+    }
+
+    /// The page of overload.
+    pub(crate) fn busy(&self) -> Response {
+        self.status(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+/// What makes a form page beside its surroundings.
+#[derive(Default)]
+pub(crate) struct Form {
+    pub(crate) title: String,
+    pub(crate) lead: Option<String>,
+    pub(crate) steps: Vec<super::view::Step>,
+    pub(crate) notice: Option<Notice>,
+    pub(crate) action: &'static str,
+    pub(crate) flow: Option<String>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) submit: String,
+    /// A second, smaller button: its label and where it posts.
+    pub(crate) second: Option<(String, &'static str)>,
+    pub(crate) others: Vec<Link>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// Whether a text can be an id of ours.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_address_or_a_64() {
+        for (address, expected) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network(Some(address.parse().unwrap())), expected);
+        }
+        assert_eq!(network(None), "unknown");
+    }
+
+    #[test]
+    fn attack_18_only_ids_stand_for_flows() {
+        assert!(is_id("0190a1b2-c3d4-7e5f"));
+        for text in ["", "//evil.example", "a/b", "a?b", "a%2fb", &"x".repeat(65)] {
+            assert!(!is_id(text), "{text}");
+        }
+    }
+}
