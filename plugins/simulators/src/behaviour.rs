@@ -29,6 +29,20 @@ pub enum Mode {
     Lie,
 }
 
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Slow,
+        Self::Down,
+        Self::Refuse,
+        Self::Duplicate,
+        Self::Late,
+        Self::Garble,
+        Self::Lie,
+    ];
+}
+
 /// A behaviour as it is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,9 +107,15 @@ impl Behaviours {
     /// What to do with a request of these fields; counts it.
     #[must_use]
     pub fn act(&self, fields: &BTreeMap<String, String>) -> Act {
+        self.act_among(fields, &Mode::ALL)
+    }
+
+    /// The same for something that only these modes can spoil: the others are not counted.
+    #[must_use]
+    pub fn act_among(&self, fields: &BTreeMap<String, String>, modes: &[Mode]) -> Act {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |rule: &Rule| {
-            rule.count != Some(0)
+            modes.contains(&rule.mode)
                 && rule.fields.iter().all(|(name, value)| fields.get(name) == Some(&text(value)))
         };
         let Some(at) = rules.iter().rposition(fits) else {
@@ -133,6 +153,8 @@ mod tests {
         let behaviours = Behaviours::default();
         set(&behaviours, json!({"mode": "down", "count": 2}));
         set(&behaviours, json!({"mode": "slow", "delay_ms": 5, "match": {"orderId": "1", "n": 7}}));
+        let notices = [Mode::Duplicate, Mode::Late];
+        assert_eq!(behaviours.act_among(&fields(&[]), &notices).mode, Mode::Ok, "and not counted");
         let slow = behaviours.act(&fields(&[("orderId", "1"), ("n", "7")]));
         assert_eq!(slow, Act { mode: Mode::Slow, delay: Duration::from_millis(5) });
         for mode in [Mode::Down, Mode::Down, Mode::Ok] {

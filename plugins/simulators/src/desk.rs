@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::Clock;
-use crate::behaviour::{Act, Behaviours, Rule};
+use crate::behaviour::{Act, Behaviours, Mode, Rule};
 use crate::journal::{Entry, Journal};
 
 /// Journal, behaviours and clock of one simulator. Clones share them.
@@ -44,6 +44,20 @@ impl Desk {
     #[must_use]
     pub fn act(&self, fields: &BTreeMap<String, String>) -> Act {
         self.behaviours.act(fields)
+    }
+
+    /// The same for something that only these modes can spoil; the others are not counted.
+    #[must_use]
+    pub fn act_among(&self, fields: &BTreeMap<String, String>, modes: &[Mode]) -> Act {
+        self.behaviours.act_among(fields, modes)
+    }
+
+    /// Whether it is down until told otherwise, so that it sends nothing by itself either.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        let down =
+            |rule: &Rule| rule.mode == Mode::Down && rule.count.is_none() && rule.fields.is_empty();
+        self.behaviours.rules().iter().any(down)
     }
 
     /// Writes what was asked and what will be answered; durable when this returns.

@@ -4,6 +4,7 @@
 //! before the answer leaves, so that killing the product never kills the books it is judged by.
 //! What each acts is invented; nothing here reaches the real world.
 
+pub mod bank;
 pub mod behaviour;
 pub mod desk;
 pub mod journal;
