@@ -7,9 +7,14 @@
 pub mod bank;
 pub mod behaviour;
 pub mod desk;
+pub mod face;
 pub mod journal;
 pub mod page;
 pub mod partner;
+pub mod people;
+pub mod register;
+pub mod signed;
+pub mod sms;
 
 /// Milliseconds UTC. The wall clock in a process, a hand-turned one in a test.
 pub type Clock = std::sync::Arc<dyn Fn() -> i64 + Send + Sync>;
