@@ -16,6 +16,12 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::error::EngineError;
 
+/// Facts that a plugin may be granted; the key of the audit chain is none.
+const FACTS: &[&str] = &[
+    "name", "sex", "birth_date", "region", "number", "number_masked", "phone", "phone_masked",
+    "address", "proofing_level", "age_over_16", "age_over_18",
+];
+
 /// A form as it is kept: what was entered, and which fields the plugin sees as references only.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Filed {
@@ -82,8 +88,9 @@ impl Shared {
     ) -> Result<BTreeMap<String, String>, EngineError> {
         let granted = self.granted(plugin);
         let names: Vec<&str> =
-            granted.iter().map(String::as_str).filter(|name| *name != "person_id").collect();
-        if names.is_empty() {
+            granted.iter().map(String::as_str).filter(|name| FACTS.contains(name)).collect();
+        // The empty subject is nobody in particular: a form with no fact filled in.
+        if names.is_empty() || subject.is_empty() {
             return Ok(BTreeMap::new());
         }
         Ok(self.parts.identity.facts(subject, &names).await?)

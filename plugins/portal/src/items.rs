@@ -68,7 +68,7 @@ pub(crate) fn find<'s>(state: &'s State, code: &str) -> Result<&'s Item, Fault> 
 
 /// Whether a plugin serves the item now; where it does not, the guide stays and applying waits.
 fn available(state: &State, code: &str) -> bool {
-    state.engine.item(code).is_ok_and(|item| item.available)
+    state.engine.item(code).is_ok_and(|item| state.engine.serves(item))
 }
 
 fn tile(state: &State, frame: &Frame, item: &Item) -> Tile {
