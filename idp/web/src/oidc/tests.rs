@@ -1,1 +1,0 @@
-//! The endpoints over a real router and a real database.

@@ -1,0 +1,118 @@
+//! Attacks on the authorization endpoint itself (attacks rows 4, 7, 18, 35, 36, 42).
+
+use http::{Method, StatusCode};
+
+use super::house::{BACK, Browser, House, ISSUER, form};
+
+#[tokio::test]
+async fn attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    for uri in [
+        "https://evil.example/",
+        "https://a.example/cb/",
+        "https://a.example/cb?x=2",
+        "https://a.example/cb?x=1&y=2",
+        "https://a.example/cb#f",
+        "https://A.example/cb",
+        "https://a.example:443/cb",
+        "https://a.example/CB",
+        "https://a.example/cb/../evil",
+        "https://a.example@evil.example/cb",
+        "http://localhost/cb",
+        "javascript:alert(1)",
+        "",
+    ] {
+        let answer = browser.authorize(&house, &[("redirect_uri", uri)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{uri}");
+        assert!(!answer.headers.contains_key("location"), "{uri}");
+        assert!(answer.body.contains("invalid_request"), "{uri}");
+    }
+    for client in ["nobody", ""] {
+        let answer = browser.authorize(&house, &[("client_id", client)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(!answer.headers.contains_key("location"));
+    }
+}
+
+#[tokio::test]
+async fn a_registered_query_is_kept() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let uri = "https://a.example/cb?x=1";
+    let answer = browser.authorize(&house, &[("redirect_uri", uri)]).await;
+    assert!(answer.location().starts_with("https://a.example/cb?x=1&code="), "{answer:?}");
+}
+
+#[tokio::test]
+async fn attack_07_every_answer_names_its_issuer() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    for (extra, error) in [
+        (vec![], None),
+        (vec![("response_type", "")], Some("invalid_request")),
+        (vec![("response_type", "token")], Some("unsupported_response_type")),
+        (vec![("scope", "unknown")], Some("invalid_scope")),
+        (vec![("request", "x")], Some("request_not_supported")),
+        (vec![("request_uri", "https://a.example/r")], Some("request_uri_not_supported")),
+        (vec![("prompt", "none login")], Some("invalid_request")),
+        (vec![("claims", "{")], Some("invalid_request")),
+    ] {
+        let answer = browser.authorize(&house, &extra).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{extra:?}");
+        assert!(answer.location().starts_with(BACK), "{extra:?}");
+        let query = answer.query();
+        assert_eq!(query["iss"], ISSUER, "{extra:?}");
+        assert_eq!(query["state"], "s t&ä");
+        assert_eq!(query.get("error").map(String::as_str), error, "{extra:?}");
+        assert_eq!(query.contains_key("code"), error.is_none());
+        let description = query.get("error_description").map_or("", String::as_str);
+        assert!(description.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    }
+}
+
+#[tokio::test]
+async fn attack_35_and_36_answers_are_not_framed_kept_or_told_on() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let redirect = browser.authorize(&house, &[]).await;
+    let page = browser.authorize(&house, &[("client_id", "nobody")]).await;
+    for answer in [redirect, page] {
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn attack_42_a_request_is_bounded() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let scopes: String = (0..60).map(|n| format!("s{n} ")).collect();
+    let answer = browser.authorize(&house, &[("scope", &scopes)]).await;
+    assert_eq!(answer.query()["error"], "invalid_scope");
+    let long = "x".repeat(9_000);
+    let answer = browser.authorize(&house, &[("nonce", &long)]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let many: Vec<(String, &str)> = (0..70).map(|n| (format!("p{n}"), "1")).collect();
+    let many: Vec<(&str, &str)> =
+        many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let path = format!("/oauth2/authorize?{}", form(&many));
+    assert_eq!(house.send(Method::GET, &path, &[], "").await.status, StatusCode::BAD_REQUEST);
+    // A long state is legal and comes back whole.
+    let state = "z".repeat(2_000);
+    assert_eq!(browser.authorize(&house, &[("state", &state)]).await.query()["state"], state);
+}
+
+#[tokio::test]
+async fn a_browser_with_many_tabs_forgets_the_oldest() {
+    let house = House::open().await;
+    let mut browser = Browser::default();
+    for _ in 0..14 {
+        browser.authorize(&house, &[]).await;
+        house.wait(1);
+    }
+    assert_eq!(browser.0.len(), 10);
+}

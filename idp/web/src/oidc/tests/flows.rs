@@ -1,0 +1,353 @@
+//! Authorization requests through the browser (OpenID Connect Core §3.1.2).
+
+use http::StatusCode;
+use idp_protocol::jose::Algorithm;
+use idp_protocol::jose::half_hash;
+use serde_json::json;
+
+use super::house::{BACK, Browser, House, ISSUER, SECRET, claims};
+use crate::session::{self, NewSession, Who};
+use crate::{clients, flow};
+
+fn id(address: &str) -> &str {
+    address.split_once("flow=").unwrap().1
+}
+
+#[tokio::test]
+async fn core_3_1_the_line_from_request_to_userinfo() {
+    let house = House::open().await;
+    let mut browser = Browser::default();
+    let answer = browser.authorize(&house, &[("nonce", "n-0")]).await;
+    assert!(answer.location().starts_with("/signin?flow="), "{answer:?}");
+    let resume = format!("/oauth2/authorize/{}", id(answer.location()));
+    house.wait(5_000);
+    browser.sign_in(&house, Who::Citizen("p1".into())).await;
+    let back = browser.get(&house, &resume).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER);
+    let query = back.query();
+    assert_eq!((query["state"].as_str(), query["iss"].as_str()), ("s t&ä", ISSUER));
+    assert_eq!(query.len(), 3, "nothing else: {query:?}");
+    let tokens = house.redeem(&query["code"]).await.json();
+    assert_eq!(tokens["token_type"], "Bearer");
+    assert!(tokens["expires_in"].is_number());
+    let access = tokens["access_token"].as_str().unwrap();
+    let id = claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!(id["iss"], ISSUER);
+    assert_eq!((&id["aud"], &id["nonce"]), (&json!("a"), &json!("n-0")));
+    assert_eq!(id["at_hash"], half_hash(Algorithm::Rs256, access));
+    assert_eq!(id["auth_time"], 1_800_000_005);
+    assert_eq!((&id["proofing_level"], &id["auth_level"]), (&json!(3), &json!(1)));
+    assert_eq!((&id["acr"], &id["amr"]), (&json!("urn:tongban:proofing:3"), &json!(["pwd"])));
+    assert!(id["name"].is_null(), "scopes put nothing into the ID token");
+    let userinfo = house.userinfo(access).await.json();
+    assert_eq!(userinfo["sub"], id["sub"]);
+    assert_eq!((&userinfo["name"], &userinfo["age_over_18"]), (&json!("林小满"), &json!(true)));
+    assert_eq!(userinfo["phone_number"], "+8613800130001");
+    assert!(userinfo["updated_at"].is_number());
+    assert!(userinfo["email"].is_null() && userinfo["address"].is_null(), "not in the scope");
+    assert!(!userinfo.to_string().contains("19900101"), "the number stays masked");
+    // The flow is answered: nothing more comes of it.
+    let again = browser.get(&house, &resume).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn core_3_1_2_1_post_from_another_site_works_and_keeps_the_session() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let fields = [
+        ("client_id", "a"),
+        ("redirect_uri", BACK),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("extra", "foobar"),
+    ];
+    // SameSite keeps our cookies away from a cross-site POST.
+    let cross = [("sec-fetch-site", "cross-site".to_owned())];
+    let begun = house.post("/oauth2/authorize", &cross, &fields).await;
+    browser.take(&begun.headers);
+    let done = browser.get(&house, begun.location()).await;
+    assert!(done.query().contains_key("code"), "{done:?}");
+}
+
+#[tokio::test]
+async fn core_3_1_2_1_prompt_and_max_age() {
+    let house = House::open().await;
+    let mut stranger = Browser::default();
+    let none = stranger.authorize(&house, &[("prompt", "none")]).await.query();
+    assert_eq!((none["error"].as_str(), none["state"].as_str()), ("login_required", "s t&ä"));
+    assert_eq!(none["iss"], ISSUER);
+    let mut browser = Browser::signed_in(&house).await;
+    house.wait(10_000);
+    browser.code(&house, &[("prompt", "none"), ("max_age", "10000")]).await;
+    for extra in [("prompt", "login"), ("prompt", "select_account"), ("max_age", "1")] {
+        house.wait(2_000);
+        let asked = browser.authorize(&house, &[extra]).await;
+        assert!(asked.location().starts_with("/signin?flow="), "{extra:?}");
+        let resume = format!("/oauth2/authorize/{}", id(asked.location()));
+        house.wait(2_000);
+        browser.sign_in(&house, Who::Citizen("p1".into())).await;
+        let code = browser.get(&house, &resume).await.query().remove("code").unwrap();
+        house.wait(1_000);
+        let tokens = house.redeem(&code).await.json();
+        let id = claims(tokens["id_token"].as_str().unwrap());
+        assert_eq!(id["auth_time"].as_i64().unwrap(), id["iat"].as_i64().unwrap() - 1);
+    }
+}
+
+#[tokio::test]
+async fn core_3_1_2_1_a_hint_of_somebody_else_is_not_answered_silently() {
+    let house = House::open().await;
+    house.person("p2", 2).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let tokens = browser.tokens(&house, &[]).await;
+    let hint = tokens["id_token"].as_str().unwrap();
+    let extra = [("prompt", "none"), ("id_token_hint", hint)];
+    let same = browser.tokens(&house, &extra).await;
+    assert_eq!(claims(hint)["sub"], claims(same["id_token"].as_str().unwrap())["sub"]);
+    let mut other = Browser::default();
+    other.sign_in(&house, Who::Citizen("p2".into())).await;
+    assert_eq!(other.authorize(&house, &extra).await.query()["error"], "login_required");
+    let forged = format!("{}x", hint);
+    let answer = other.authorize(&house, &[("id_token_hint", &forged)]).await;
+    assert_eq!(answer.query()["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn core_5_5_claims_asked_for_by_name_come_where_they_were_asked_for() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let wish = r#"{"id_token":{"email":null,"staff_role":null},"userinfo":{"address":{"essential":true}}}"#;
+    let tokens = browser.tokens(&house, &[("scope", "openid"), ("claims", wish)]).await;
+    let id = claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!(id["email"], "p1@example.cn");
+    assert!(id["staff_role"].is_null() && id["address"].is_null());
+    let userinfo = house.userinfo(tokens["access_token"].as_str().unwrap()).await.json();
+    assert_eq!(userinfo["address"]["formatted"], "福州市");
+    assert!(userinfo["name"].is_null());
+}
+
+#[tokio::test]
+async fn levels_are_stepped_up_once_and_giving_up_is_told() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let wanted = [("acr_values", "urn:tongban:proofing:4 urn:tongban:auth:1")];
+    let asked = browser.authorize(&house, &wanted).await;
+    assert!(asked.location().starts_with("/stepup?flow="), "{asked:?}");
+    let id = id(asked.location()).to_owned();
+    let waiting = flow::load(&house.state, &browser.headers(), &id).await.unwrap().unwrap();
+    assert_eq!((waiting.wanted_proofing(), waiting.wanted_auth()), (Some(4), Some(1)));
+    flow::give_up(&house.state, &waiting).await.unwrap();
+    let told = browser.get(&house, &waiting.resume()).await.query();
+    assert_eq!(told["error"], "unmet_authentication_requirements");
+    let none = browser.authorize(&house, &[wanted[0], ("prompt", "none")]).await;
+    assert_eq!(none.query()["error"], "interaction_required");
+    // A second factor of the same person raises the session, and keeps it.
+    let asked = browser.authorize(&house, &[("acr_values", "urn:tongban:auth:2")]).await;
+    let resume = format!("/oauth2/authorize/{}", self::id(asked.location()));
+    let who = Who::Citizen("p1".into());
+    let amr = vec!["pwd".to_owned(), "sms".to_owned()];
+    let before = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    let new = NewSession { who, auth_level: 2, amr };
+    let cookie = session::start(&house.state, &browser.headers(), new).await.unwrap();
+    let old = browser.clone();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("set-cookie", cookie);
+    browser.take(&headers);
+    let code = browser.get(&house, &resume).await.query().remove("code").unwrap();
+    let tokens = house.redeem(&code).await.json();
+    let claims = claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!(claims["acr"], "urn:tongban:auth:2");
+    assert_eq!(claims["auth_level"], 2);
+    // Attacks row 20: the same session under a new secret.
+    let after = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    assert_eq!(before.id, after.id);
+    assert!(session::current(&house.state, &old.headers()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn attack_20_a_flow_is_of_one_browser_and_a_session_of_one_person() {
+    let house = House::open().await;
+    house.person("p2", 2).await;
+    let mut attacker = Browser::default();
+    let begun = attacker.authorize(&house, &[]).await;
+    let resume = format!("/oauth2/authorize/{}", id(begun.location()));
+    let mut victim = Browser::signed_in(&house).await;
+    let refused = victim.get(&house, &resume).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(!refused.headers.contains_key("location"));
+    // A cookie that was there before the sign-in is worth nothing after it (attacks row 21).
+    let planted = victim.clone();
+    victim.sign_in(&house, Who::Citizen("p2".into())).await;
+    assert!(session::current(&house.state, &planted.headers()).await.unwrap().is_none());
+    let now = session::current(&house.state, &victim.headers()).await.unwrap().unwrap();
+    assert_eq!(now.who, Who::Citizen("p2".into()));
+}
+
+async fn ask_b(browser: &mut Browser, house: &House, scope: &str, prompt: &str) -> String {
+    let redirect = ("redirect_uri", "https://b.example/cb");
+    let fields = [("client_id", "b"), redirect, ("scope", scope), ("prompt", prompt)];
+    browser.authorize(house, &fields).await.location().to_owned()
+}
+
+#[tokio::test]
+async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let none = ask_b(&mut browser, &house, "openid profile", "none").await;
+    assert!(none.contains("error=consent_required"), "{none}");
+    let asked = ask_b(&mut browser, &house, "openid profile", "").await;
+    assert!(asked.starts_with("/consent?flow="), "{asked}");
+    let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
+    assert_eq!(waiting.asks(), ["profile"]);
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    let done = browser.get(&house, &waiting.resume()).await;
+    assert!(done.query().contains_key("code"));
+    // Asked once; narrower is covered; wider is not, silently or otherwise.
+    for (scope, prompt, covered) in [
+        ("openid profile", "none", true),
+        ("openid", "none", true),
+        ("openid profile", "consent", false),
+        ("openid profile phone", "", false),
+        ("openid profile phone", "none", false),
+    ] {
+        let answer = ask_b(&mut browser, &house, scope, prompt).await;
+        assert_eq!(answer.contains("code="), covered, "{scope} {prompt}: {answer}");
+    }
+    // Another name is another partner to a person.
+    let renamed = json!({"client_id": "b", "client_name": "丙",
+        "redirect_uris": ["https://b.example/cb"], "scope": "openid profile phone"});
+    clients::update(&house.state.db, &house.state.ambient, renamed).await.unwrap();
+    house.state.clients.forget();
+    let answer = ask_b(&mut browser, &house, "openid profile", "").await;
+    assert!(answer.starts_with("/consent?flow="), "{answer}");
+}
+
+#[tokio::test]
+async fn a_refusal_and_a_withdrawal_hold() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let asked = ask_b(&mut browser, &house, "openid phone", "").await;
+    let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
+    flow::deny(&house.state, &waiting).await.unwrap();
+    let told = browser.get(&house, &waiting.resume()).await.query();
+    assert_eq!((told["error"].as_str(), told["state"].as_str()), ("access_denied", "s t&ä"));
+    let asked = ask_b(&mut browser, &house, "openid phone", "").await;
+    let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    let code = browser.get(&house, &waiting.resume()).await.query().remove("code").unwrap();
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("client_id", "b"),
+        ("client_secret", SECRET),
+        ("redirect_uri", "https://b.example/cb"),
+    ];
+    let tokens = house.post("/oauth2/token", &[], &fields).await.json();
+    let access = tokens["access_token"].as_str().unwrap();
+    assert_eq!(house.userinfo(access).await.status, StatusCode::OK);
+    house
+        .write(|tx| {
+            Box::pin(async move {
+                idp_store::consent::withdraw(tx, "p1", "b", 1_900_000_000_000).await.map(drop)
+            })
+        })
+        .await;
+    assert_eq!(house.userinfo(access).await.status, StatusCode::UNAUTHORIZED);
+    let asked = ask_b(&mut browser, &house, "openid phone", "").await;
+    assert!(asked.starts_with("/consent?flow="));
+}
+
+#[tokio::test]
+async fn core_8_1_two_partners_cannot_join_their_lists() {
+    let house = House::open().await;
+    house
+        .register(json!({"client_id": "c", "client_secret": SECRET, "legal_basis": "test",
+            "redirect_uris": ["https://c.example/cb"], "scope": "openid",
+            "token_endpoint_auth_method": "client_secret_post"}))
+        .await;
+    let mut browser = Browser::signed_in(&house).await;
+    let own = browser.tokens(&house, &[]).await;
+    let redirect = ("redirect_uri", "https://c.example/cb");
+    let code = browser.code(&house, &[("client_id", "c"), redirect, ("scope", "openid")]).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        redirect,
+        ("client_id", "c"),
+        ("client_secret", SECRET),
+    ];
+    let other = house.post("/oauth2/token", &[], &fields).await.json();
+    let (own, other) =
+        (claims(own["id_token"].as_str().unwrap()), claims(other["id_token"].as_str().unwrap()));
+    assert_ne!(own["sub"], other["sub"]);
+    assert_ne!(own["sid"], other["sid"]);
+    let (sector, sub) = ("a.example", own["sub"].as_str().unwrap().to_owned());
+    let person = house
+        .state
+        .db
+        .read("test", move |tx: &mut idp_store::Tx| {
+            let sub = sub.clone();
+            Box::pin(async move { idp_store::subject::person(tx, sector, &sub).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(person.as_deref(), Some("p1"), "the hall's port finds the person again");
+}
+
+#[tokio::test]
+async fn form_post_1_answers_and_errors_travel_in_the_body() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let post = ("response_mode", "form_post");
+    let answer = browser.authorize(&house, &[post]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(!answer.headers.contains_key("location"));
+    for part in [BACK, r#"name="code""#, r#"name="iss""#, r#"name="state""#, "s t&amp;ä"] {
+        assert!(answer.body.contains(part), "{part}: {}", answer.body);
+    }
+    let error = browser.authorize(&house, &[post, ("prompt", "none login")]).await;
+    assert!(error.body.contains("invalid_request") && error.body.contains(r#"name="iss""#));
+}
+
+#[tokio::test]
+async fn officers_are_met_by_the_hall_only() {
+    let house = House::open().await;
+    house
+        .write(|tx| {
+            let staff = idp_store::staff::Staff {
+                id: "s1".into(),
+                user_name: "officer".into(),
+                name: "陈警官".into(),
+                role: "officer".into(),
+                password: "x".into(),
+                totp: vec![1],
+                active: true,
+            };
+            Box::pin(async move { idp_store::staff::create(tx, &staff, 1).await })
+        })
+        .await;
+    house
+        .register(json!({"client_id": "hall", "client_secret": SECRET, "legal_basis": "test",
+            "redirect_uris": ["http://localhost:8080/hall/callback"], "sector": "hall",
+            "token_endpoint_auth_method": "client_secret_post", "scope": "openid profile staff"}))
+        .await;
+    let mut officer = Browser::default();
+    officer.sign_in(&house, Who::Staff("s1".into())).await;
+    let partner = officer.authorize(&house, &[]).await;
+    assert!(partner.location().starts_with("/signin?flow="));
+    let redirect = ("redirect_uri", "http://localhost:8080/hall/callback");
+    let scope = ("scope", "openid staff");
+    let code = officer.code(&house, &[("client_id", "hall"), redirect, scope]).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        redirect,
+        ("client_id", "hall"),
+        ("client_secret", SECRET),
+    ];
+    let tokens = house.post("/oauth2/token", &[], &fields).await.json();
+    let userinfo = house.userinfo(tokens["access_token"].as_str().unwrap()).await.json();
+    assert_eq!(userinfo["sub"], "s1");
+    assert_eq!(userinfo["staff_role"], "officer");
+}

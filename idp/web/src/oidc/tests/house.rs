@@ -1,0 +1,386 @@
+//! A provider in memory of one test: people, partners, browsers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use idp_domain::ambient::{Ambient, Clock, Random};
+use idp_domain::citizen::account::AccountState;
+use idp_domain::citizen::evidence::Evidence;
+use idp_domain::citizen::name::PersonName;
+use idp_domain::citizen::number::{self, ResidentNumber};
+use idp_domain::citizen::phone::Phone;
+use idp_domain::citizen::port::{
+    FaceCheck, FaceCreated, FaceRequest, FaceResult, Match, Register, Unavailable,
+};
+use idp_domain::citizen::proofing::Proofing;
+use idp_store::account::NewAccount;
+use idp_store::person::Record;
+use idp_store::{Db, Options, StoreError, Tx, Vault};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::session::{self, NewSession, Who};
+use crate::state::Settings;
+use crate::{State, clients};
+
+pub(super) const ISSUER: &str = "http://localhost:8080";
+pub(super) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+pub(super) const BACK: &str = "https://a.example/cb";
+/// RFC 7636 Appendix B.
+pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+struct Virtual(AtomicI64);
+
+impl Clock for Virtual {
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Random for Virtual {
+    fn fill(&self, bytes: &mut [u8]) {
+        aws_lc_rs::rand::fill(bytes).unwrap();
+    }
+}
+
+struct Nobody;
+
+#[async_trait]
+impl Register for Nobody {
+    async fn match_person(
+        &self,
+        _: &PersonName,
+        _: &ResidentNumber,
+        _: &[Evidence],
+    ) -> Result<Match, Unavailable> {
+        Ok(Match::NotFound)
+    }
+}
+
+#[async_trait]
+impl FaceCheck for Nobody {
+    async fn create(&self, _: FaceRequest) -> Result<FaceCreated, Unavailable> {
+        Err(Unavailable { reason: "not in this test".into() })
+    }
+    async fn result(&self, _: &str) -> Result<FaceResult, Unavailable> {
+        Ok(FaceResult::Expired)
+    }
+}
+
+/// The provider.
+pub(super) struct House {
+    pub(super) state: State,
+    router: Router,
+    clock: Arc<Virtual>,
+    directory: tempfile::TempDir,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(super) fn location(&self) -> &str {
+        let location = self.headers.get(header::LOCATION);
+        location.unwrap_or_else(|| panic!("no redirect: {self:?}")).to_str().unwrap()
+    }
+
+    /// Parameters of the redirect's query.
+    pub(super) fn query(&self) -> BTreeMap<String, String> {
+        let (_, query) = self.location().split_once('?').unwrap();
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    pub(super) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A partner's way to present itself.
+pub(super) fn basic(id: &str, secret: &str) -> (&'static str, String) {
+    ("authorization", format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))))
+}
+
+pub(super) fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
+}
+
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+/// The claims of a compact JWS, not checked.
+pub(super) fn claims(token: &str) -> Value {
+    let body = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap()
+}
+
+impl House {
+    pub(super) async fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
+        let vault = Vault::new(&[&[7; 32]]).unwrap();
+        let db = Db::open(Options { url, connections: 4, vault }).await.unwrap();
+        let clock = Arc::new(Virtual(AtomicI64::new(1_800_000_000_000)));
+        let ambient = Ambient { clock: clock.clone(), random: clock.clone() };
+        let state = State::open(
+            db,
+            ambient,
+            Settings::new(ISSUER),
+            Arc::new(Nobody),
+            Arc::new(Nobody),
+            Arc::default(),
+        )
+        .await
+        .unwrap();
+        let house =
+            Self { router: crate::router(state.clone()), state, clock, directory: directory };
+        house.person("p1", 1).await;
+        for registration in [
+            json!({"client_id": "a", "client_secret": SECRET, "client_name": "甲",
+                "redirect_uris": [BACK, "https://a.example/cb?x=1"],
+                "post_logout_redirect_uris": ["https://a.example/bye"],
+                "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+                "scope": "openid profile phone identity email address offline_access cases",
+                "legal_basis": "test"}),
+            json!({"client_id": "b", "client_secret": SECRET, "client_name": "乙",
+                "redirect_uris": ["https://b.example/cb"],
+                "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+                "token_endpoint_auth_method": "client_secret_post",
+                "scope": "openid profile phone"}),
+            json!({"client_id": "public", "redirect_uris": ["https://p.example/cb"],
+                "token_endpoint_auth_method": "none", "scope": "openid",
+                "legal_basis": "test"}),
+        ] {
+            house.register(registration).await;
+        }
+        house
+    }
+
+    pub(super) async fn register(&self, registration: Value) {
+        clients::create(&self.state.db, &self.state.ambient, registration).await.unwrap();
+    }
+
+    pub(super) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn wait(&self, ms: i64) {
+        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub(super) async fn person(&self, id: &'static str, sequence: u16) {
+        let born = time::Date::from_calendar_date(1990, time::Month::January, 1).unwrap();
+        let number = number::synthetic(born, sequence).unwrap();
+        let name = PersonName::parse("林小满").unwrap();
+        let record = Record::new(&name, &number, Some("福州市".into()));
+        let phone = Phone::parse(&format!("1380013{sequence:04}")).unwrap();
+        let account = NewAccount {
+            person_id: id.to_owned(),
+            phone: Some(phone),
+            user_name: None,
+            email: Some(format!("{id}@example.cn")),
+            password: "x".to_owned(),
+            language: None,
+        };
+        self.write(move |tx| {
+            let (record, account) = (record.clone(), account.clone());
+            Box::pin(async move {
+                idp_store::person::create(tx, id, &record, Proofing::RealName, 1).await?;
+                idp_store::account::create(tx, &account, 1).await.map(drop)
+            })
+        })
+        .await;
+    }
+
+    pub(super) async fn write<F>(&self, unit: F)
+    where
+        F: for<'a> Fn(&'a mut Tx) -> idp_store::Unit<'a, (), StoreError> + Send + Sync + 'static,
+    {
+        self.state.db.write("test", unit).await.unwrap();
+    }
+
+    pub(super) async fn set_state(&self, from: AccountState, to: AccountState) {
+        self.write(move |tx| {
+            Box::pin(
+                async move { idp_store::account::set_state(tx, "p1", from, to).await.map(drop) },
+            )
+        })
+        .await;
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let mut all = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        all.extend_from_slice(headers);
+        self.send(Method::POST, path, &all, &form(fields)).await
+    }
+
+    /// A token request of client `a`.
+    pub(super) async fn token(&self, fields: &[(&str, &str)]) -> Answer {
+        self.post("/oauth2/token", &[basic("a", SECRET)], fields).await
+    }
+
+    pub(super) async fn redeem(&self, code: &str) -> Answer {
+        self.token(&[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", BACK)])
+            .await
+    }
+
+    pub(super) async fn refresh(&self, token: &str) -> Answer {
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    pub(super) async fn userinfo(&self, token: &str) -> Answer {
+        self.send(Method::GET, "/oauth2/userinfo", &[bearer(token)], "").await
+    }
+
+    pub(super) async fn active(&self, token: &str) -> bool {
+        let answer =
+            self.post("/oauth2/introspect", &[basic("a", SECRET)], &[("token", token)]).await;
+        answer.json()["active"].as_bool().unwrap()
+    }
+}
+
+/// A browser with its cookies.
+#[derive(Default, Clone)]
+pub(super) struct Browser(pub(super) BTreeMap<String, String>);
+
+impl Browser {
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_str(&self.cookie()).unwrap());
+        headers
+    }
+
+    fn cookie(&self) -> String {
+        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    pub(super) fn take(&mut self, headers: &HeaderMap) {
+        for cookie in headers.get_all(header::SET_COOKIE) {
+            let text = cookie.to_str().unwrap();
+            assert!(text.contains("HttpOnly") && text.contains("SameSite=Lax"), "{text}");
+            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            if value.is_empty() {
+                self.0.remove(name);
+            } else {
+                self.0.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    pub(super) async fn get(&mut self, house: &House, path: &str) -> Answer {
+        let headers = [("cookie", self.cookie())];
+        let answer = house.send(Method::GET, path, &headers, "").await;
+        self.take(&answer.headers);
+        answer
+    }
+
+    pub(super) async fn post(
+        &mut self,
+        house: &House,
+        path: &str,
+        headers: &[(&str, String)],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let mut all = vec![("cookie", self.cookie())];
+        all.extend_from_slice(headers);
+        let answer = house.post(path, &all, fields).await;
+        self.take(&answer.headers);
+        answer
+    }
+
+    /// Signs in as the pages would.
+    pub(super) async fn sign_in(&mut self, house: &House, who: Who) {
+        let new = NewSession { who, auth_level: 1, amr: vec!["pwd".into()] };
+        let cookie = session::start(&house.state, &self.headers(), new).await.unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::SET_COOKIE, cookie);
+        self.take(&headers);
+    }
+
+    pub(super) async fn signed_in(house: &House) -> Self {
+        let mut browser = Self::default();
+        browser.sign_in(house, Who::Citizen("p1".into())).await;
+        browser
+    }
+
+    /// Sends an authorization request of client `a` and follows to the first answer that is not
+    /// ours alone.
+    pub(super) async fn authorize(&mut self, house: &House, extra: &[(&str, &str)]) -> Answer {
+        let mut fields = vec![
+            ("client_id", "a"),
+            ("redirect_uri", BACK),
+            ("response_type", "code"),
+            ("scope", "openid profile phone identity"),
+            ("state", "s t&ä"),
+        ];
+        for (name, value) in extra {
+            fields.retain(|(known, _)| known != name);
+            fields.push((name, value));
+        }
+        fields.retain(|(_, value)| !value.is_empty());
+        let first = self.get(house, &format!("/oauth2/authorize?{}", form(&fields))).await;
+        if first.headers.get(header::LOCATION).is_none()
+            || !first.location().starts_with("/oauth2/authorize/")
+        {
+            return first;
+        }
+        let path = first.location().to_owned();
+        self.get(house, &path).await
+    }
+
+    /// A code for client `a`.
+    pub(super) async fn code(&mut self, house: &House, extra: &[(&str, &str)]) -> String {
+        let answer = self.authorize(house, extra).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        answer.query().remove("code").unwrap_or_else(|| panic!("no code: {answer:?}"))
+    }
+
+    /// Tokens for client `a`.
+    pub(super) async fn tokens(&mut self, house: &House, extra: &[(&str, &str)]) -> Value {
+        let code = self.code(house, extra).await;
+        let answer = house.redeem(&code).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()
+    }
+}

@@ -1,0 +1,9 @@
+//! The endpoints over the real router and a real database, with a virtual clock.
+
+mod attacks;
+mod codes;
+mod flows;
+mod house;
+mod logout;
+mod machine;
+mod refreshing;

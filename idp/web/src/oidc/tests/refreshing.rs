@@ -1,0 +1,148 @@
+//! Refresh tokens (attacks rows 9, 10, 26, 48).
+
+use http::StatusCode;
+use idp_domain::citizen::account::AccountState;
+use serde_json::Value;
+
+use super::house::{Browser, House, SECRET, claims};
+
+async fn tokens(house: &House) -> Value {
+    Browser::signed_in(house).await.tokens(house, &[("nonce", "n")]).await
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name}: {value}"))
+}
+
+#[tokio::test]
+async fn core_12_2_a_refresh_keeps_who_and_when() {
+    let house = House::open().await;
+    let before = tokens(&house).await;
+    house.wait(120_000);
+    let answer = house.refresh(text(&before, "refresh_token")).await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let after = answer.json();
+    assert_ne!(text(&before, "refresh_token"), text(&after, "refresh_token"));
+    assert_ne!(text(&before, "access_token"), text(&after, "access_token"));
+    let (old, new) = (claims(text(&before, "id_token")), claims(text(&after, "id_token")));
+    for name in ["iss", "sub", "aud", "auth_time", "sid", "acr"] {
+        assert_eq!(old[name], new[name], "{name}");
+    }
+    assert_eq!(new["iat"].as_i64(), old["iat"].as_i64().map(|at| at + 120));
+    assert!(new["nonce"].is_null());
+    assert!(house.active(text(&after, "refresh_token")).await);
+    assert!(!house.active(text(&before, "refresh_token")).await);
+}
+
+#[tokio::test]
+async fn attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family() {
+    let house = House::open().await;
+    let first = tokens(&house).await;
+    let first = text(&first, "refresh_token");
+    let second = house.refresh(first).await.json();
+    // The answer was lost: the same client asks again at once.
+    house.wait(29_999);
+    let again = house.refresh(first).await.json();
+    assert_eq!(text(&second, "refresh_token"), text(&again, "refresh_token"));
+    house.wait(1);
+    assert_eq!(house.refresh(first).await.error(), "invalid_grant");
+    // Whoever holds the newest one cannot go on either.
+    assert_eq!(house.refresh(text(&second, "refresh_token")).await.error(), "invalid_grant");
+    assert!(!house.active(text(&again, "access_token")).await);
+}
+
+#[tokio::test]
+async fn attack_09_a_token_two_rotations_old_ends_the_family_at_once() {
+    let house = House::open().await;
+    let first = tokens(&house).await;
+    let second = house.refresh(text(&first, "refresh_token")).await.json();
+    let third = house.refresh(text(&second, "refresh_token")).await.json();
+    assert_eq!(house.refresh(text(&first, "refresh_token")).await.error(), "invalid_grant");
+    assert_eq!(house.refresh(text(&third, "refresh_token")).await.error(), "invalid_grant");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attack_09_parallel_retries_get_one_successor() {
+    let house = std::sync::Arc::new(House::open().await);
+    let first = tokens(&house).await;
+    let first = text(&first, "refresh_token").to_owned();
+    let tries = (0..8).map(|_| {
+        let (house, first) = (house.clone(), first.clone());
+        tokio::spawn(async move { house.refresh(&first).await.json() })
+    });
+    let mut successors = Vec::new();
+    for one in tries.collect::<Vec<_>>() {
+        successors.push(text(&one.await.unwrap(), "refresh_token").to_owned());
+    }
+    successors.dedup();
+    assert_eq!(successors.len(), 1);
+    assert_eq!(house.refresh(&successors[0]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn attack_10_absolute_expiry_scope_and_client_hold() {
+    let house = House::open().await;
+    let first = tokens(&house).await;
+    let first = text(&first, "refresh_token");
+    let refresh = ("grant_type", "refresh_token");
+    let wider = [refresh, ("refresh_token", first), ("scope", "openid cases")];
+    assert_eq!(house.token(&wider).await.error(), "invalid_scope");
+    let stolen = [refresh, ("refresh_token", first), ("client_id", "b"), ("client_secret", SECRET)];
+    let answer = house.post("/oauth2/token", &[], &stolen).await;
+    assert_eq!(answer.error(), "invalid_grant");
+    // Narrower for one access token; the grant stays what it was.
+    let narrower = [refresh, ("refresh_token", first), ("scope", "openid")];
+    let narrow = house.token(&narrower).await.json();
+    assert_eq!(text(&narrow, "scope"), "openid");
+    let whole = house.refresh(text(&narrow, "refresh_token")).await.json();
+    assert_eq!(text(&whole, "scope"), "openid profile phone identity");
+    let mut last = text(&whole, "refresh_token").to_owned();
+    for _ in 0..3 {
+        house.wait(9 * 86_400_000);
+        last = text(&house.refresh(&last).await.json(), "refresh_token").to_owned();
+    }
+    house.wait(3 * 86_400_000);
+    assert_eq!(house.refresh(&last).await.error(), "invalid_grant", "30 days in all");
+}
+
+#[tokio::test]
+async fn attack_26_a_frozen_account_gets_nothing_by_any_grant() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let tokens = browser.tokens(&house, &[]).await;
+    let code = browser.code(&house, &[]).await;
+    house.set_state(AccountState::Active, AccountState::Frozen).await;
+    assert_eq!(house.refresh(text(&tokens, "refresh_token")).await.error(), "invalid_grant");
+    assert_eq!(house.redeem(&code).await.error(), "invalid_grant");
+    let userinfo = house.userinfo(text(&tokens, "access_token")).await;
+    assert_eq!(userinfo.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.authorize(&house, &[]).await.query()["error"], "access_denied");
+}
+
+#[tokio::test]
+async fn attack_48_the_database_holds_no_token() {
+    let house = House::open().await;
+    let mut browser = Browser::signed_in(&house).await;
+    let code = browser.code(&house, &[("nonce", "n")]).await;
+    let tokens = house.redeem(&code).await.json();
+    let next = house.refresh(text(&tokens, "refresh_token")).await.json();
+    let mut secrets = vec![SECRET.to_owned(), code[26..].to_owned()];
+    for tokens in [&tokens, &next] {
+        secrets.push(text(tokens, "refresh_token")[26..].to_owned());
+        secrets.push(text(tokens, "access_token").to_owned());
+        secrets.push(text(tokens, "id_token").to_owned());
+    }
+    secrets.extend(browser.0.values().map(|cookie| cookie[26..].to_owned()));
+    let (file, log) = ("t.sqlite", "t.sqlite-wal");
+    let whole: Vec<Vec<u8>> =
+        [file, log].iter().map(|name| std::fs::read(house.file(name)).unwrap()).collect();
+    let has = |bytes: &[u8], text: &str| {
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    assert!(whole.iter().any(|bytes| has(bytes, "a.example")), "what is no secret is found");
+    for bytes in whole {
+        for secret in &secrets {
+            assert!(!has(&bytes, secret));
+        }
+    }
+}
