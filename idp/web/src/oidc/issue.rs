@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use idp_protocol::claims::for_id_token;
+use idp_protocol::claims::{ClaimsRequest, for_id_token, for_userinfo};
 use idp_protocol::client::Client;
 use idp_protocol::jose::{self, Algorithm};
 use idp_protocol::scope::Scope;
@@ -157,21 +157,35 @@ pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, 
 }
 
 /// Claims that the `claims` parameter asked for in the ID token (OpenID Connect Core §5.5); what
-/// a scope asks for stands in the userinfo answer only (§5.4).
+/// a scope asks for stands in the userinfo answer only (§5.4). An officer's role is the exception:
+/// it is why the hall signs officers in, and belongs to this very sign-in.
 async fn asked(state: &State, grant: &Grant, who: &Who) -> Result<Map<String, Value>, Failure> {
-    let names = for_id_token(&grant.detail.claims);
-    let (false, Who::Citizen(person)) = (names.is_empty(), who.clone()) else {
+    let mut names = for_id_token(&grant.detail.claims);
+    if matches!(who, Who::Staff(_)) {
+        let scope = Scope::parse(&grant.detail.scope)?.only(&Scope::parse("staff")?);
+        names.extend(for_userinfo(&scope, &ClaimsRequest::default()));
+    }
+    if names.is_empty() {
         return Ok(Map::new());
-    };
-    let found = state
+    }
+    let (who, now) = (who.clone(), state.now());
+    let found: Option<Map<String, Value>> = state
         .db
         .read("id_token_claims", move |tx: &mut Tx| {
-            let person = person.clone();
-            Box::pin(async move { idp_store::person::claims(tx, &person).await })
+            let (who, names) = (who.clone(), names.clone());
+            Box::pin(async move {
+                Ok::<_, idp_store::StoreError>(match who {
+                    Who::Staff(id) => idp_store::staff::find(tx, &id)
+                        .await?
+                        .map(|staff| claims::of_staff(&names, &staff)),
+                    Who::Citizen(id) => idp_store::person::claims(tx, &id)
+                        .await?
+                        .map(|person| claims::of_person(&names, &person, now)),
+                })
+            })
         })
-        .await
-        .map_err(|cause: idp_store::StoreError| Failure::from(cause))?;
-    Ok(found.map_or_else(Map::new, |person| claims::of_person(&names, &person, state.now())))
+        .await?;
+    Ok(found.unwrap_or_default())
 }
 
 /// A token for the client itself (RFC 6749 §4.4.3): nothing is written, no refresh token.

@@ -303,7 +303,7 @@ async fn form_post_1_answers_and_errors_travel_in_the_body() {
     let answer = browser.authorize(&house, &[post]).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(!answer.headers.contains_key("location"));
-    for part in [BACK, r#"name="code""#, r#"name="iss""#, r#"name="state""#, "s t&amp;ä"] {
+    for part in [BACK, r#"name="code""#, r#"name="iss""#, r#"name="state""#, "\"s t&#38;ä\""] {
         assert!(answer.body.contains(part), "{part}: {}", answer.body);
     }
     let error = browser.authorize(&house, &[post, ("prompt", "none login")]).await;
@@ -349,5 +349,8 @@ async fn officers_are_met_by_the_hall_only() {
     let tokens = house.post("/oauth2/token", &[], &fields).await.json();
     let userinfo = house.userinfo(tokens["access_token"].as_str().unwrap()).await.json();
     assert_eq!(userinfo["sub"], "s1");
-    assert_eq!(userinfo["staff_role"], "officer");
+    let id = claims(tokens["id_token"].as_str().unwrap());
+    for told in [userinfo, id] {
+        assert_eq!((&told["staff_role"], &told["staff_id"]), (&json!("officer"), &json!("s1")));
+    }
 }
