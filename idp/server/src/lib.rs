@@ -2,6 +2,14 @@
 //!
 //! This room sees every other and holds no rule of the field.
 
+mod absent;
+pub mod ambient;
+pub mod app;
 pub mod config;
+mod counterparts;
+mod hall;
+mod health;
+mod jobs;
 pub mod listen;
+mod ports;
 pub mod telemetry;

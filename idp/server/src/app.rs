@@ -1,0 +1,165 @@
+//! The wiring: from a configuration to one router and its background work. `serve`, `demo` and
+//! the tests start the same thing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_domain::ambient::Ambient;
+use idp_store::{Db, Options, StoreError, Vault};
+use idp_web::state::Settings as WebSettings;
+use plugins_engine::{Engine, Worker};
+use tokio::sync::Notify;
+
+use crate::absent::Absent;
+use crate::config::{Config, ConfigError};
+use crate::ports::Facts;
+use crate::{hall, jobs};
+
+/// Why a deployment does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database.
+    #[error("the database cannot be used: {0}\nhint: look at `[database] url` and at the disk")]
+    Store(#[from] StoreError),
+    /// The hall.
+    #[error("the hall does not start: {0}\nhint: look at `[plugins]`, `[payment]` and `[express]`")]
+    Hall(String),
+}
+
+/// A deployment that is ready to be served.
+pub struct App {
+    /// All routes of both halves.
+    pub router: Router,
+    /// The identity half.
+    pub web: idp_web::State,
+    /// The hall's unit of work.
+    pub engine: Engine,
+    /// Carries the outbox.
+    pub worker: Worker,
+    /// Both halves' database.
+    pub db: Db,
+}
+
+/// Opens the database of a configuration.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    let master = URL_SAFE_NO_PAD.decode(config.secrets.master.trim()).unwrap_or_default();
+    if master.len() < 32 {
+        return Err(ConfigError::new(
+            "`secrets.master` is missing or shorter than 32 bytes.",
+            "make one with `tongban secret` and set `secrets.master_file`",
+        )
+        .into());
+    }
+    let vault = Vault::new(&[&master])?;
+    let url = config.database.url.clone();
+    if let Some(path) = url.strip_prefix("sqlite://")
+        && let Some(directory) = PathBuf::from(path).parent()
+    {
+        std::fs::create_dir_all(directory)
+            .map_err(|cause| StoreError::Database(format!("{}: {cause}", directory.display())))?;
+    }
+    let connections = config.database.connections;
+    Ok(Db::open(Options { url, connections, vault }).await?)
+}
+
+fn port_of(config: &Config) -> u16 {
+    let url = url::Url::parse(&config.server.issuer).ok();
+    url.and_then(|url| url.port_or_known_default()).unwrap_or(443)
+}
+
+fn web_settings(config: &Config) -> WebSettings {
+    let mut settings = WebSettings::new(&config.server.issuer);
+    settings.port = port_of(config);
+    settings.demo = config.server.demo;
+    settings.simulator_notice = config.server.demo;
+    let limits = &config.limits;
+    settings.limits.signin_failures_per_account = limits.signin_failures_per_account;
+    settings.limits.signin_failures_per_network = limits.signin_failures_per_network;
+    settings.limits.signin_window_ms = i64::from(limits.signin_window_minutes) * 60_000;
+    settings.limits.codes_per_phone_per_hour = limits.codes_per_phone_per_hour;
+    settings.limits.codes_per_day = limits.codes_per_day;
+    settings.limits.register_matches_per_network_per_hour =
+        limits.register_matches_per_network_per_hour;
+    let sessions = &config.sessions;
+    settings.sessions.idle_ms = i64::from(sessions.idle_minutes) * 60_000;
+    settings.sessions.absolute_ms = i64::from(sessions.absolute_hours) * 3_600_000;
+    settings.sessions.staff_idle_ms = i64::from(sessions.staff_idle_minutes) * 60_000;
+    settings.sessions.staff_absolute_ms = i64::from(sessions.staff_absolute_hours) * 3_600_000;
+    settings
+}
+
+impl App {
+    /// Builds everything. Nothing listens yet, and no background work runs.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn build(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
+        let db = open_database(config).await?;
+        let wake = Arc::new(Notify::new());
+        let settings = web_settings(config);
+        let (register, face) = crate::counterparts::of_identity(config);
+        let web = idp_web::State::open(
+            db.clone(),
+            ambient.clone(),
+            settings,
+            register,
+            face,
+            wake.clone(),
+        )
+        .await?;
+        let engine = Self::engine(config, &db, &ambient, wake)?;
+        let hall = hall::router(config, &db, &ambient, &engine).await?;
+        let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
+        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, db })
+    }
+
+    fn engine(
+        config: &Config,
+        db: &Db,
+        ambient: &Ambient,
+        wake: Arc<Notify>,
+    ) -> Result<Engine, StartError> {
+        let mut settings = plugins_engine::Settings::default();
+        for item in &config.items.person_decides {
+            let switches = BTreeMap::from([("auto_approve".to_owned(), "false".to_owned())]);
+            settings.items.insert(item.clone(), switches);
+        }
+        let outside = crate::counterparts::of_hall(config)?;
+        Engine::new(plugins_engine::Parts {
+            db: db.clone(),
+            ambient: ambient.clone(),
+            runtime: Arc::new(Absent),
+            identity: Arc::new(Facts {
+                db: db.clone(),
+                ambient: ambient.clone(),
+                sector: hall::SECTOR.to_owned(),
+            }),
+            gateway: outside.gateway,
+            carrier: outside.carrier,
+            counterparts: outside.counterparts,
+            wake,
+            settings,
+            failpoints: Arc::new(plugins_engine::NoFailpoints),
+        })
+        .map_err(|cause| StartError::Hall(cause.to_string()))
+    }
+
+    /// Runs the background work until `shutdown`.
+    pub fn start_jobs(self, shutdown: &crate::listen::Shutdown) -> Router {
+        let (worker, stop) = (self.worker, shutdown.clone());
+        tokio::spawn(async move { worker.run(stop.stopped()).await });
+        tokio::spawn(jobs::clock(self.engine, self.web.ambient.clone(), shutdown.clone()));
+        tokio::spawn(jobs::prune(self.db, self.web.ambient.clone(), shutdown.clone()));
+        self.router
+    }
+}
