@@ -57,7 +57,7 @@ pub async fn router(
     config: &Config,
     db: &Db,
     ambient: &Ambient,
-    _engine: &Engine,
+    engine: &Engine,
 ) -> Result<Router, StartError> {
     let client_secret = register(config, db, ambient).await?;
     let origin = origin_of(&config.server.issuer);

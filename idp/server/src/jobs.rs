@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use idp_domain::ambient::Ambient;
-use idp_store::{Db, StoreError, code, flow, grant, refresh, session, single_use};
+use idp_store::{Db, StoreError};
 use plugins_engine::Engine;
 
 use crate::listen::Shutdown;
 
 /// Longest sleep: a clock that was set, or a node that died, is noticed after this.
 const LONGEST: Duration = Duration::from_secs(60);
-/// Rows stay this long after they expired, so that a late replay still finds what it revokes,
-/// milliseconds.
-const AFTERLIFE: i64 = 24 * 3_600_000;
-
 /// Lets the cases' clocks tick at the times that they name.
 pub async fn clock(engine: Engine, ambient: Ambient, shutdown: Shutdown) {
     loop {
@@ -35,22 +31,15 @@ pub async fn clock(engine: Engine, ambient: Ambient, shutdown: Shutdown) {
 /// Removes what expired, in steps too small to be felt.
 pub async fn prune(db: Db, ambient: Ambient, shutdown: Shutdown) {
     loop {
-        let before = ambient.now() - AFTERLIFE;
+        let now = ambient.now();
         let removed = db.write::<_, StoreError, _>("prune", move |tx| {
-            Box::pin(async move {
-                Ok(flow::prune(tx, before).await?
-                    + code::prune(tx, before).await?
-                    + refresh::prune(tx, before).await?
-                    + session::prune(tx, before).await?
-                    + grant::prune(tx, before).await?
-                    + single_use::prune(tx, before).await?)
-            })
+            Box::pin(idp_store::prune::step(tx, now))
         });
         let removed = removed.await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "expired rows could not be removed");
             0
         });
-        let wait = if removed >= 200 { Duration::from_millis(100) } else { LONGEST * 10 };
+        let wait = if removed > 0 { Duration::from_millis(100) } else { LONGEST * 10 };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.stopped() => return,

@@ -9,13 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 
 mod audit;
-mod citizen;
+
 mod client;
-mod compile;
+
 mod key;
 mod serve;
-mod simulator;
-mod staff;
+
+
 
 /// One sign-in, every public-security service of a province.
 #[derive(Debug, Parser)]

@@ -1,0 +1,140 @@
+//! `tongban client …`: partners.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::{Failure, Place, data, talk};
+use crate::ambient;
+use crate::app::open_database;
+
+/// Partners (relying parties).
+#[derive(Debug, Args)]
+pub(super) struct ClientArgs {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Registers a partner and prints its secret, once.
+    #[command(after_help = "Example: tongban client create --name 闽政通 --redirect-uri https://m.example/cb --json")]
+    Create(Create),
+    /// Lists partners.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows a registration.
+    Show {
+        /// The client id.
+        client_id: String,
+    },
+    /// Overwrites a registration from a file.
+    Update {
+        /// Registration as JSON (RFC 7591 names), with its `client_id`.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Removes a partner; its tokens stop at once.
+    Delete {
+        /// The client id.
+        client_id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// Registration as JSON (RFC 7591 names).
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Name on the consent page.
+    #[arg(long)]
+    name: Option<String>,
+    /// Exact redirect URI; may be given several times.
+    #[arg(long = "redirect-uri")]
+    redirect_uris: Vec<String>,
+    /// Rules by which the client lives.
+    #[arg(long)]
+    policy: Option<String>,
+    /// Prints the registration as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn read(file: &PathBuf) -> Result<Value, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|cause| Failure::No(format!("{}: {cause}", file.display())))?;
+    serde_json::from_str(&text).map_err(|cause| {
+        Failure::No(format!("{} is not JSON: {cause}\nhint: RFC 7591 names, one object", file.display()))
+    })
+}
+
+fn registration(args: &Create) -> Result<Value, Failure> {
+    let mut value = match &args.from {
+        Some(file) => read(file)?,
+        None => Value::Object(Map::new()),
+    };
+    if let Some(name) = &args.name {
+        value["client_name"] = json!(name);
+    }
+    if !args.redirect_uris.is_empty() {
+        value["redirect_uris"] = json!(args.redirect_uris);
+    }
+    if let Some(policy) = &args.policy {
+        value["policy"] = json!(policy);
+    }
+    Ok(value)
+}
+
+/// Runs `tongban client …`.
+pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
+    let db = open_database(&args.place.load()?).await?;
+    let ambient = ambient::system();
+    match args.command {
+        Command::Create(create) => {
+            let made = idp_web::clients::create(&db, &ambient, registration(&create)?).await?;
+            if create.json {
+                data(made);
+            } else {
+                for name in ["client_id", "client_secret"] {
+                    if let Some(text) = made.get(name).and_then(Value::as_str) {
+                        data(format_args!("{name} {text}"));
+                    }
+                }
+                talk("the secret is shown this once");
+            }
+        }
+        Command::List { json } => {
+            for client in idp_web::clients::list(&db).await? {
+                if json {
+                    data(serde_json::to_string(&client)?);
+                } else {
+                    data(format_args!("{}\t{}", client.client_id, client.client_name));
+                }
+            }
+        }
+        Command::Show { client_id } => {
+            let client = idp_web::clients::show(&db, &client_id).await?;
+            let client = client.ok_or_else(|| missing(&client_id))?;
+            data(serde_json::to_string_pretty(&client)?);
+        }
+        Command::Update { from } => {
+            data(idp_web::clients::update(&db, &ambient, read(&from)?).await?);
+        }
+        Command::Delete { client_id } => {
+            if !idp_web::clients::delete(&db, &ambient, &client_id).await? {
+                return Err(missing(&client_id));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn missing(client_id: &str) -> Failure {
+    Failure::No(format!("there is no client {client_id}\nhint: `tongban client list`"))
+}
