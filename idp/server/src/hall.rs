@@ -81,7 +81,14 @@ pub async fn router(
         .build()
         .map_err(|cause| StartError::Hall(cause.to_string()))?;
     let provider = Arc::new(Provider::new(settings.clone(), ambient.clone(), http));
-    let state =
-        plugins_portal::State { settings, db: db.clone(), ambient: ambient.clone(), provider };
-    Ok(plugins_portal::router(state))
+    let state = plugins_portal::State {
+        settings,
+        db: db.clone(),
+        ambient: ambient.clone(),
+        catalogue: Arc::new(engine.catalogue().clone()),
+        engine: engine.clone(),
+        provider,
+    };
+    let missing = plugins_portal::missing(state.clone());
+    Ok(plugins_portal::router(state).fallback_service(missing))
 }

@@ -5,8 +5,10 @@
 mod absent;
 pub mod ambient;
 pub mod app;
+pub mod cli;
 pub mod config;
 mod counterparts;
+pub mod demo;
 mod hall;
 mod health;
 mod jobs;

@@ -1,1 +1,10 @@
-fn main() {}
+//! The binary `tongban`.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    idp_server::cli::main()
+}

@@ -18,8 +18,18 @@ use crate::error::EngineError;
 
 /// Facts that a plugin may be granted; the key of the audit chain is none.
 const FACTS: &[&str] = &[
-    "name", "sex", "birth_date", "region", "number", "number_masked", "phone", "phone_masked",
-    "address", "proofing_level", "age_over_16", "age_over_18",
+    "name",
+    "sex",
+    "birth_date",
+    "region",
+    "number",
+    "number_masked",
+    "phone",
+    "phone_masked",
+    "address",
+    "proofing_level",
+    "age_over_16",
+    "age_over_18",
 ];
 
 /// A form as it is kept: what was entered, and which fields the plugin sees as references only.

@@ -21,7 +21,9 @@ pub(super) struct ClientArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Registers a partner and prints its secret, once.
-    #[command(after_help = "Example: tongban client create --name 闽政通 --redirect-uri https://m.example/cb --json")]
+    #[command(
+        after_help = "Example: tongban client create --name 闽政通 --redirect-uri https://m.example/cb --json"
+    )]
     Create(Create),
     /// Lists partners.
     List {
@@ -70,7 +72,10 @@ fn read(file: &PathBuf) -> Result<Value, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|cause| Failure::No(format!("{}: {cause}", file.display())))?;
     serde_json::from_str(&text).map_err(|cause| {
-        Failure::No(format!("{} is not JSON: {cause}\nhint: RFC 7591 names, one object", file.display()))
+        Failure::No(format!(
+            "{} is not JSON: {cause}\nhint: RFC 7591 names, one object",
+            file.display()
+        ))
     })
 }
 

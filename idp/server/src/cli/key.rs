@@ -68,7 +68,9 @@ pub(super) async fn run(args: KeyArgs) -> Result<(), Failure> {
                 Box::pin(async move { key::revoke(tx, &kid).await })
             });
             if !revoked.await? {
-                return Err(Failure::No(format!("there is no key {kid}\nhint: `tongban key list`")));
+                return Err(Failure::No(format!(
+                    "there is no key {kid}\nhint: `tongban key list`"
+                )));
             }
         }
     }

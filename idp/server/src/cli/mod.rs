@@ -7,15 +7,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
-
 mod audit;
-
 mod client;
-
 mod key;
-mod serve;
-
-
+pub(crate) mod serve;
+mod simulator;
 
 /// One sign-in, every public-security service of a province.
 #[derive(Debug, Parser)]
@@ -41,21 +37,12 @@ enum Command {
     Secret,
     /// Partners (relying parties).
     Client(client::ClientArgs),
-    /// Citizens and their accounts.
-    Citizen(citizen::CitizenArgs),
-    /// Officers and administrators.
-    Staff(staff::StaffArgs),
     /// Signing keys.
     Key(key::KeyArgs),
     /// The audit trail.
     Audit(audit::AuditArgs),
-    /// Load from a second process against a running deployment.
-    Load(crate::load::LoadArgs),
     /// One counterpart of the demo, acted.
     Simulator(simulator::SimulatorArgs),
-    /// Compiles a plugin under limits; started by the plugin host.
-    #[command(hide = true)]
-    CompilePlugin(compile::CompileArgs),
 }
 
 /// Which deployment a command is about.
@@ -162,12 +149,8 @@ async fn run(command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Client(args) => client::run(args).await,
-        Command::Citizen(args) => citizen::run(args).await,
-        Command::Staff(args) => staff::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Audit(args) => audit::run(args).await,
-        Command::Load(args) => crate::load::run(args).await,
         Command::Simulator(args) => simulator::run(args).await,
-        Command::CompilePlugin(args) => compile::run(&args),
     }
 }

@@ -4,6 +4,7 @@
 mod place;
 mod seed;
 mod sims;
+pub(crate) mod simulator;
 mod story;
 
 use std::path::PathBuf;

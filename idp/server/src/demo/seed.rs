@@ -55,7 +55,7 @@ pub(super) const PARTNERS: [(&str, &str, &str, &str); 2] = [
 pub(super) async fn run(place: &Place) -> Result<Seeded, Failure> {
     let db = open_database(&place.config).await?;
     partners(place, &db).await?;
-    let hasher = Hasher::new(2);
+    let hasher = Hasher::new(idp_web::pages::Hashing::default());
     let people = choose();
     for shown in &people {
         if let Some(level) = shown.proofing {
@@ -74,7 +74,7 @@ pub(super) async fn run(place: &Place) -> Result<Seeded, Failure> {
 fn choose() -> Vec<Shown> {
     let today = day_in_china(ambient::system().now());
     let adult = |person: &&'static Person| {
-        ResidentNumber::parse(person.number, today, true)
+        ResidentNumber::parse(&person.number, today, true)
             .is_ok_and(|number| (18..70).contains(&number.age_on(today)))
     };
     let mut chosen = Vec::new();
@@ -105,9 +105,9 @@ async fn enrol(
 ) -> Result<(), Failure> {
     let ambient = ambient::system();
     let now = ambient.now();
-    let number = ResidentNumber::parse(known.number, day_in_china(now), true)?;
-    let name = PersonName::parse(known.name)?;
-    let phone = Phone::parse(known.phone)?;
+    let number = ResidentNumber::parse(&known.number, day_in_china(now), true)?;
+    let name = PersonName::parse(&known.name)?;
+    let phone = Phone::parse(&known.phone)?;
     let mut salt = [0; 16];
     ambient.random.fill(&mut salt);
     let there = {
@@ -122,7 +122,7 @@ async fn enrol(
         return Ok(());
     }
     let password = hasher.hash(&place.secrets.password, salt).await?;
-    let record = Record::new(&name, &number, Some(known.address.to_owned()));
+    let record = Record::new(&name, &number, Some(known.address.clone()));
     let proofing = Proofing::from_level(i64::from(level)).unwrap_or(Proofing::RealName);
     let id = ambient.id();
     db.write::<_, StoreError, _>("enrol", move |tx| {

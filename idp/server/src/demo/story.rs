@@ -74,17 +74,37 @@ pub(super) fn text(place: &Place, seeded: &Seeded) -> String {
     let _ = writeln!(text, "  People (sign in with the phone or the number):");
     for shown in &seeded.people {
         let person = shown.person;
-        let _ = writeln!(text, "    {}  {}  {}  {}", person.name, person.phone, person.number, shown.about);
+        let _ = writeln!(
+            text,
+            "    {}  {}  {}  {}",
+            person.name, person.phone, person.number, shown.about
+        );
     }
-    let _ = writeln!(text, "\n  Officers (user name, then the code of an authenticator with this key):");
+    let _ = writeln!(
+        text,
+        "\n  Officers (user name, then the code of an authenticator with this key):"
+    );
     for officer in &seeded.staff {
         let _ = writeln!(text, "    {}  {}  {}", officer.user_name, officer.role, officer.totp);
     }
     let _ = writeln!(text, "\n  Try first:");
-    let _ = writeln!(text, "    1. {}  闽政通: sign in, agree; then {}: no question asked", place.address(port::PARTNERS[0]), place.address(port::PARTNERS[1]));
-    let _ = writeln!(text, "    2. {issuer}/register  as someone without an account; codes arrive at {}", place.address(port::SMS));
+    let _ = writeln!(
+        text,
+        "    1. {}  闽政通: sign in, agree; then {}: no question asked",
+        place.address(port::PARTNERS[0]),
+        place.address(port::PARTNERS[1])
+    );
+    let _ = writeln!(
+        text,
+        "    2. {issuer}/register  as someone without an account; codes arrive at {}",
+        place.address(port::SMS)
+    );
     let _ = writeln!(text, "    3. {issuer}/account  sessions, consents, who looked at my data");
     let _ = writeln!(text, "    4. {issuer}/items  the hall\n");
-    let _ = writeln!(text, "  Everything is in {}; demo.json there is for programs. Ctrl-C stops.", place.directory.display());
+    let _ = writeln!(
+        text,
+        "  Everything is in {}; demo.json there is for programs. Ctrl-C stops.",
+        place.directory.display()
+    );
     text
 }
