@@ -107,7 +107,7 @@ impl App {
         let db = open_database(config).await?;
         let wake = Arc::new(Notify::new());
         let settings = web_settings(config);
-        let (register, face) = crate::counterparts::of_identity(config);
+        let (register, face) = crate::counterparts::of_identity(config, &ambient)?;
         let web = idp_web::State::open(
             db.clone(),
             ambient.clone(),

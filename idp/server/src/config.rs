@@ -130,12 +130,12 @@ pub struct Payment {
     pub gateway: String,
     /// 15 digits.
     pub merchant_id: String,
-    /// PEM, PKCS#8.
+    /// RSA private key, PKCS#8 DER.
     #[serde(default)]
     pub merchant_key_file: PathBuf,
-    /// PEM, public key of the gateway.
+    /// RSA public key of the gateway, DER.
     #[serde(default)]
-    pub gateway_certificate_file: PathBuf,
+    pub gateway_key_file: PathBuf,
 }
 
 /// `[express]`, `[register]` and `[face]`: a counterpart spoken to over HTTP.
@@ -263,7 +263,7 @@ impl Config {
             &mut self.plugins.directory,
             &mut self.plugins.cache,
             &mut self.payment.merchant_key_file,
-            &mut self.payment.gateway_certificate_file,
+            &mut self.payment.gateway_key_file,
         ] {
             if path.is_relative() && !path.as_os_str().is_empty() {
                 *path = base.join(&*path);

@@ -1,18 +1,58 @@
 //! Adapters of the counterparts that a configuration names; the rest is absent and says so.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use idp_domain::ambient::Ambient;
 use idp_domain::citizen::port::{FaceCheck, Register};
+use idp_registers::{Endpoint, HttpFace, HttpRegister};
 use plugins_hall::port::{CarrierNotices, Counterpart, PaymentGateway};
+use plugins_payment::UnionPay;
 
 use crate::absent::Absent;
 use crate::app::StartError;
-use crate::config::Config;
+use crate::config::{Config, ConfigError, HttpCounterpart};
+
+/// How long a person waits for a counterpart at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn endpoint(config: &HttpCounterpart) -> Endpoint {
+    let url = config.url.trim_end_matches('/').to_owned();
+    Endpoint { url, secret: config.secret.clone(), timeout: PATIENCE }
+}
+
+fn refused(section: &str, cause: impl std::fmt::Display) -> StartError {
+    ConfigError::new(
+        format!("`[{section}]` cannot be used: {cause}."),
+        "look at its address and keys",
+    )
+    .into()
+}
 
 /// The register and the face comparison.
-#[must_use]
-pub fn of_identity(_config: &Config) -> (Arc<dyn Register>, Arc<dyn FaceCheck>) {
-    (Arc::new(Absent), Arc::new(Absent))
+///
+/// # Errors
+/// [`StartError`] for an address that is none.
+pub fn of_identity(
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<(Arc<dyn Register>, Arc<dyn FaceCheck>), StartError> {
+    let clock = &ambient.clock;
+    let register: Arc<dyn Register> = if config.register.url.is_empty() {
+        Arc::new(Absent)
+    } else {
+        let made = HttpRegister::new(endpoint(&config.register), clock.clone());
+        Arc::new(made.map_err(|cause| refused("register", cause))?)
+    };
+    let face: Arc<dyn FaceCheck> = if config.face.url.is_empty() {
+        Arc::new(Absent)
+    } else {
+        let page = Some(config.face.page.as_str()).filter(|page| !page.is_empty());
+        let made = HttpFace::new(endpoint(&config.face), page, clock.clone());
+        Arc::new(made.map_err(|cause| refused("face", cause))?)
+    };
+    Ok((register, face))
 }
 
 /// The hall's counterparts.
@@ -25,10 +65,29 @@ pub struct OfHall {
     pub counterparts: Vec<Arc<dyn Counterpart>>,
 }
 
+fn key(file: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(file).map_err(|cause| refused("payment", format!("{}: {cause}", file.display())))
+}
+
 /// Adapters of money and mail.
 ///
 /// # Errors
 /// [`StartError`] for keys that cannot be read.
-pub fn of_hall(_config: &Config) -> Result<OfHall, StartError> {
-    Ok(OfHall { gateway: Arc::new(Absent), carrier: Arc::new(Absent), counterparts: Vec::new() })
+pub fn of_hall(config: &Config) -> Result<OfHall, StartError> {
+    let mut counterparts: Vec<Arc<dyn Counterpart>> = Vec::new();
+    let mut gateway: Arc<dyn PaymentGateway> = Arc::new(Absent);
+    if !config.payment.gateway.is_empty() {
+        let union_pay = UnionPay::new(plugins_payment::Settings {
+            gateway: config.payment.gateway.clone(),
+            merchant: config.payment.merchant_id.clone(),
+            private_key: key(&config.payment.merchant_key_file)?,
+            gateway_key: key(&config.payment.gateway_key_file)?,
+            hall: config.server.issuer.clone(),
+            timeout: PATIENCE,
+        });
+        let union_pay = Arc::new(union_pay.map_err(|cause| refused("payment", cause))?);
+        counterparts.push(union_pay.clone());
+        gateway = union_pay;
+    }
+    Ok(OfHall { gateway, carrier: Arc::new(Absent), counterparts })
 }

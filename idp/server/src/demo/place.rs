@@ -92,6 +92,9 @@ pub(super) fn open(args: &DemoArgs) -> Result<Place, Failure> {
     let directory = args.data.canonicalize()?;
     let _ = std::fs::remove_file(directory.join("demo.json"));
     let secrets = secrets(&directory)?;
+    let bank = directory.join("bank");
+    let keys = plugins_simulators::bank::Keys::open(&bank)?;
+    std::fs::write(bank.join("gateway.pub"), keys.gateway_public()?)?;
     let text = configuration(args, &directory, &secrets);
     write_private(&directory.join("tongban.toml"), &text)?;
     let config = Config::load(&directory.join("tongban.toml"))?;
@@ -110,7 +113,7 @@ fn configuration(args: &DemoArgs, directory: &Path, secrets: &Secrets) -> String
          [secrets]\nmaster = \"{master}\"\n\
          [plugins]\ndirectory = \"plugins\"\ncache = \"plugins-cache\"\n\
          [payment]\ngateway = \"{bank}\"\nmerchant_id = \"777290058110048\"\n\
-         merchant_key_file = \"{merchant}\"\ngateway_certificate_file = \"{public}\"\n\
+         merchant_key_file = \"{merchant}\"\ngateway_key_file = \"{public}\"\n\
          [express]\nurl = \"{express}\"\nsecret = \"{express_secret}\"\n\
          [sms]\naddress = \"127.0.0.1:{cmpp}\"\nsource = \"901234\"\nsecret = \"{sms}\"\n\
          [register]\nurl = \"{register}\"\nsecret = \"{register_secret}\"\n\
@@ -120,7 +123,7 @@ fn configuration(args: &DemoArgs, directory: &Path, secrets: &Secrets) -> String
         master = secrets.master,
         bank = at(port::BANK),
         merchant = keys.join("merchant.key").display(),
-        public = keys.join("gateway.key").display(),
+        public = keys.join("gateway.pub").display(),
         express = at(port::EXPRESS),
         express_secret = secrets.express,
         cmpp = args.port.saturating_add(port::CMPP),
