@@ -1,1 +1,3 @@
 //! Counterparts of mail: express carrier, SMS over CMPP.
+
+pub mod cmpp;

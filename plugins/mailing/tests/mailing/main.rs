@@ -1,0 +1,3 @@
+//! The adapters of mail against the simulators, over sockets.
+
+mod sms;
