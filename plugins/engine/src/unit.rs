@@ -217,10 +217,14 @@ impl<'t> Unit<'t> {
             "special_procedure" | "correction" if self.deadline.accepted.is_some() => {
                 // A clock that stands already stays so.
                 let _ = self.deadline.suspend(self.now, reason);
+                self.case.signal = None;
             }
             "approved" | "refused" | "rejected_accept" | "withdrawn" => {
                 self.deadline.close(self.now);
+                self.case.signal = None;
             }
+            // The trouble with a parcel or a refund is over.
+            "delivered" | "refunded" => self.case.signal = None,
             _ => {}
         }
         if matches!(edge, "resume" | "corrected" | "resubmit") {
@@ -301,10 +305,6 @@ impl<'t> Unit<'t> {
     /// [`Halt::Lost`] if the case has moved since it was opened: nothing is written then.
     pub(crate) async fn commit(mut self) -> Result<String, Halt> {
         let calendar = self.shared.catalogue.calendar();
-        let closed = self.deadline.closed.is_some() || self.deadline.suspended().is_some();
-        if closed {
-            self.case.signal = None;
-        }
         self.case.promised_due = match self.deadline.closed {
             None => self.deadline.promised_end(calendar),
             Some(_) => None,
