@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use idp_domain::ambient::Ambient;
 use idp_protocol::client::{AuthMethod, Client};
+use idp_protocol::scope::Scope;
 use idp_store::client::Registered;
 use idp_store::{Db, StoreError, Tx};
 use serde_json::Value;
@@ -23,6 +24,23 @@ pub struct Known {
     pub client: Arc<Client>,
     /// Keyed hash of the secret; none for clients without one.
     pub secret_hash: Option<String>,
+    /// Registered scopes that mean no person: what the client may ask for itself.
+    pub(crate) own_scope: Scope,
+}
+
+/// Scopes that mean a person, who is absent where a client acts for itself.
+const PERSONAL: &[&str] =
+    &["openid", "profile", "email", "address", "phone", "identity", "offline_access", "staff"];
+
+impl Known {
+    fn new(registered: Registered) -> Self {
+        let scope = registered.client.scopes();
+        Self {
+            own_scope: PERSONAL.iter().fold(scope, |scope, word| scope.without(word)),
+            client: Arc::new(registered.client),
+            secret_hash: registered.secret_hash,
+        }
+    }
 }
 
 /// Clients seen in the last seconds.
@@ -51,8 +69,7 @@ impl Clients {
             })
             .await?;
         let Some(found) = found else { return Ok(None) };
-        let known =
-            Arc::new(Known { client: Arc::new(found.client), secret_hash: found.secret_hash });
+        let known = Arc::new(Known::new(found));
         if let Ok(mut kept) = self.0.write() {
             if kept.len() >= MOST {
                 kept.clear();

@@ -12,6 +12,7 @@ use idp_store::{Db, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::State;
+use crate::oidc::believed::Believed;
 
 /// A change made by another process is seen after this, milliseconds.
 const FRESH: i64 = 5_000;
@@ -23,6 +24,9 @@ pub struct Ring {
     pub(crate) public: Vec<Value>,
     /// The JWK set as it is served (RFC 7517 §5).
     pub(crate) document: Bytes,
+    /// Tokens that these keys have signed: with a revoked key goes what was believed of it
+    /// (attacks row 47).
+    pub(crate) believed: Believed,
 }
 
 impl Ring {
@@ -35,7 +39,13 @@ impl Ring {
         }
         let public: Vec<Value> = signers.iter().map(|(signer, _)| signer.jwk().clone()).collect();
         let document = Bytes::from(json!({"keys": public}).to_string());
-        Ok(Self { signers, public, document })
+        Ok(Self { signers, public, document, believed: Believed::default() })
+    }
+
+    /// Whether these are the keys as stored.
+    fn is_of(&self, stored: &[Stored]) -> bool {
+        let own = self.signers.iter().map(|(signer, active)| (signer.kid(), *active));
+        own.eq(stored.iter().map(|key| (key.kid.as_str(), key.active)))
     }
 
     /// The key that signs with an algorithm now: the newest active one.
@@ -96,9 +106,13 @@ impl Keys {
                 .compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if mine {
-            let fresh = Arc::new(Ring::new(&read(&state.db).await?)?);
-            if let Ok(mut ring) = self.ring.write() {
-                *ring = fresh;
+            let stored = read(&state.db).await?;
+            let kept = self.ring.read().is_ok_and(|ring| ring.is_of(&stored));
+            if !kept {
+                let fresh = Arc::new(Ring::new(&stored)?);
+                if let Ok(mut ring) = self.ring.write() {
+                    *ring = fresh;
+                }
             }
         }
         let ring = self.ring.read().map_err(|_| StoreError::Data("the keys".to_owned()))?;
@@ -130,4 +144,52 @@ pub async fn rotate(
     })
     .await?;
     Ok(kid)
+}
+
+/// A key as the command line lists it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// Its name.
+    pub kid: String,
+    /// `RS256`, …
+    pub algorithm: String,
+    /// Signs; otherwise it only verifies.
+    pub active: bool,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+}
+
+/// All keys that are not revoked, oldest first.
+///
+/// # Errors
+/// As the database says.
+pub async fn list(db: &Db) -> Result<Vec<Listed>, StoreError> {
+    let listed = |key: Stored| Listed {
+        kid: key.kid,
+        algorithm: key.algorithm,
+        active: key.active,
+        created_at: key.created_at,
+    };
+    Ok(read(db).await?.into_iter().map(listed).collect())
+}
+
+/// Takes a key out of use: running nodes neither sign with it nor believe what it signed, some
+/// seconds later. If it was the one that signs, another is made. False if there is none.
+///
+/// # Errors
+/// As the database says, or if a key cannot be made.
+pub async fn revoke(db: &Db, ambient: &Ambient, kid: &str) -> Result<bool, StoreError> {
+    let Some(key) = read(db).await?.into_iter().find(|key| key.kid == kid) else {
+        return Ok(false);
+    };
+    let algorithm = Algorithm::from_name(&key.algorithm);
+    if let Some(algorithm) = algorithm.filter(|_| key.active) {
+        rotate(db, ambient, algorithm).await?;
+    }
+    let kid = kid.to_owned();
+    db.write("key_revoke", move |tx: &mut Tx| {
+        let kid = kid.clone();
+        Box::pin(async move { idp_store::key::revoke(tx, &kid).await })
+    })
+    .await
 }

@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 
 use crate::clients::Clients;
 use crate::keys::Keys;
-use crate::oidc::believed::Believed;
 
 /// Rates of signing in, registering and codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +160,6 @@ pub struct Parts {
     pub outbox_wake: Arc<Notify>,
     /// The metadata document, as served.
     pub(crate) metadata: bytes::Bytes,
-    /// Access tokens whose signature was checked.
-    pub(crate) believed: Believed,
     /// Salt of pairwise subjects (OpenID Connect Core §8.1).
     pub(crate) salt: [u8; 32],
     /// From which successors of refresh tokens are derived.
@@ -202,7 +199,6 @@ impl State {
             metadata: metadata.into(),
             keys,
             clients: Clients::default(),
-            believed: Believed::default(),
             salt,
             refresh_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &refresh),
             db,

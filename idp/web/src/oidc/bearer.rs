@@ -20,10 +20,10 @@ pub(crate) async fn believe(state: &State, text: &str) -> Result<Option<Arc<Acce
     let mut key = [0; 32];
     key.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     let now = state.now() / 1000;
-    if let Some(access) = state.believed.get(&key) {
+    let ring = state.keys.ring(state).await?;
+    if let Some(access) = ring.believed.get(&key) {
         return Ok(Some(access).filter(|access| access.exp > now));
     }
-    let ring = state.keys.ring(state).await?;
     // RFC 9068 §4: typ, alg, iss, aud, exp (attacks row 11).
     let claims = Unverified::parse(text)
         .and_then(|token| token.verify(&ring.public, &[Algorithm::Es256], Some("at+jwt")));
@@ -34,7 +34,7 @@ pub(crate) async fn believe(state: &State, text: &str) -> Result<Option<Arc<Acce
         return Ok(None);
     }
     let access = Arc::new(access);
-    state.believed.keep(key, access.clone());
+    ring.believed.keep(key, access.clone());
     Ok(Some(access))
 }
 

@@ -4,9 +4,7 @@ use http::{Method, StatusCode};
 
 use super::house::{BACK, Browser, House, ISSUER, form};
 
-#[tokio::test]
-async fn attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered() {
-    let house = House::open().await;
+async fn attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     for uri in [
         "https://evil.example/",
@@ -35,18 +33,14 @@ async fn attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered()
     }
 }
 
-#[tokio::test]
-async fn a_registered_query_is_kept() {
-    let house = House::open().await;
+async fn a_registered_query_is_kept(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let uri = "https://a.example/cb?x=1";
     let answer = browser.authorize(&house, &[("redirect_uri", uri)]).await;
     assert!(answer.location().starts_with("https://a.example/cb?x=1&code="), "{answer:?}");
 }
 
-#[tokio::test]
-async fn attack_07_every_answer_names_its_issuer() {
-    let house = House::open().await;
+async fn attack_07_every_answer_names_its_issuer(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     for (extra, error) in [
         (vec![], None),
@@ -71,9 +65,7 @@ async fn attack_07_every_answer_names_its_issuer() {
     }
 }
 
-#[tokio::test]
-async fn attack_35_and_36_answers_are_not_framed_kept_or_told_on() {
-    let house = House::open().await;
+async fn attack_35_and_36_answers_are_not_framed_kept_or_told_on(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let redirect = browser.authorize(&house, &[]).await;
     let page = browser.authorize(&house, &[("client_id", "nobody")]).await;
@@ -88,9 +80,7 @@ async fn attack_35_and_36_answers_are_not_framed_kept_or_told_on() {
     }
 }
 
-#[tokio::test]
-async fn attack_42_a_request_is_bounded() {
-    let house = House::open().await;
+async fn attack_42_a_request_is_bounded(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let scopes: String = (0..60).map(|n| format!("s{n} ")).collect();
     let answer = browser.authorize(&house, &[("scope", &scopes)]).await;
@@ -108,13 +98,20 @@ async fn attack_42_a_request_is_bounded() {
     assert_eq!(browser.authorize(&house, &[("state", &state)]).await.query()["state"], state);
 }
 
-#[tokio::test]
-async fn a_browser_with_many_tabs_forgets_the_oldest() {
-    let house = House::open().await;
+async fn a_browser_with_many_tabs_forgets_the_oldest(house: House) {
     let mut browser = Browser::default();
     for _ in 0..14 {
         browser.authorize(&house, &[]).await;
         house.wait(1);
     }
     assert_eq!(browser.0.len(), 10);
+}
+
+super::house::on_both! {
+    attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered;
+    a_registered_query_is_kept;
+    attack_07_every_answer_names_its_issuer;
+    attack_35_and_36_answers_are_not_framed_kept_or_told_on;
+    attack_42_a_request_is_bounded;
+    a_browser_with_many_tabs_forgets_the_oldest;
 }

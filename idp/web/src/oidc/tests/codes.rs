@@ -12,9 +12,7 @@ async fn refused(house: &House, fields: &[(&str, &str)]) {
     );
 }
 
-#[tokio::test]
-async fn attack_01_a_replayed_code_revokes_what_came_from_it() {
-    let house = House::open().await;
+async fn attack_01_a_replayed_code_revokes_what_came_from_it(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let code = browser.code(&house, &[]).await;
     let tokens = house.redeem(&code).await.json();
@@ -30,9 +28,7 @@ async fn attack_01_a_replayed_code_revokes_what_came_from_it() {
     assert_eq!(house.refresh(refresh).await.error(), "invalid_grant");
 }
 
-#[tokio::test]
-async fn attack_01_even_after_its_expiry_a_replay_is_known_as_one() {
-    let house = House::open().await;
+async fn attack_01_even_after_its_expiry_a_replay_is_known_as_one(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let code = browser.code(&house, &[]).await;
     let access = house.redeem(&code).await.json()["access_token"].as_str().unwrap().to_owned();
@@ -41,9 +37,8 @@ async fn attack_01_even_after_its_expiry_a_replay_is_known_as_one() {
     assert!(!house.active(&access).await);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn attack_02_of_parallel_redemptions_one_wins() {
-    let house = std::sync::Arc::new(House::open().await);
+async fn attack_02_of_parallel_redemptions_one_wins(house: House) {
+    let house = std::sync::Arc::new(house);
     let code = Browser::signed_in(&house).await.code(&house, &[]).await;
     let tries = (0..12).map(|_| {
         let (house, code) = (house.clone(), code.clone());
@@ -59,9 +54,7 @@ async fn attack_02_of_parallel_redemptions_one_wins() {
     assert_eq!(won, 1);
 }
 
-#[tokio::test]
-async fn attack_03_a_code_older_than_a_minute_is_dead() {
-    let house = House::open().await;
+async fn attack_03_a_code_older_than_a_minute_is_dead(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let code = browser.code(&house, &[]).await;
     house.wait(59_999);
@@ -71,9 +64,7 @@ async fn attack_03_a_code_older_than_a_minute_is_dead() {
     assert_eq!(house.redeem(&code).await.error(), "invalid_grant");
 }
 
-#[tokio::test]
-async fn attack_05_the_redirect_uri_of_both_requests_is_the_same() {
-    let house = House::open().await;
+async fn attack_05_the_redirect_uri_of_both_requests_is_the_same(house: House) {
     let code = Browser::signed_in(&house).await.code(&house, &[]).await;
     let grant = ("grant_type", "authorization_code");
     // Registered, but not the one of this request; and none at all.
@@ -84,9 +75,7 @@ async fn attack_05_the_redirect_uri_of_both_requests_is_the_same() {
     assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn attack_06_pkce_binds_the_code_and_is_not_downgraded() {
-    let house = House::open().await;
+async fn attack_06_pkce_binds_the_code_and_is_not_downgraded(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let pkce = [("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
     let code = browser.code(&house, &pkce).await;
@@ -115,9 +104,7 @@ async fn attack_06_pkce_binds_the_code_and_is_not_downgraded() {
     assert_eq!(answer.query()["error"], "invalid_request");
 }
 
-#[tokio::test]
-async fn a_public_client_redeems_with_pkce() {
-    let house = House::open().await;
+async fn a_public_client_redeems_with_pkce(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let answer = browser
         .authorize(
@@ -144,9 +131,7 @@ async fn a_public_client_redeems_with_pkce() {
     assert!(answer.json()["refresh_token"].is_null(), "it is not registered for refreshing");
 }
 
-#[tokio::test]
-async fn attack_08_a_code_is_of_no_use_to_another_client() {
-    let house = House::open().await;
+async fn attack_08_a_code_is_of_no_use_to_another_client(house: House) {
     let code = Browser::signed_in(&house).await.code(&house, &[]).await;
     let fields = [
         ("grant_type", "authorization_code"),
@@ -160,9 +145,7 @@ async fn attack_08_a_code_is_of_no_use_to_another_client() {
     assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn rfc_6749_5_2_each_fault_has_its_code_and_status() {
-    let house = House::open().await;
+async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
     let grant = ("grant_type", "authorization_code");
     assert_eq!(house.token(&[]).await.error(), "invalid_request");
     assert_eq!(house.token(&[grant]).await.error(), "invalid_request");
@@ -184,4 +167,16 @@ async fn rfc_6749_5_2_each_fault_has_its_code_and_status() {
     let named = house.post("/oauth2/token", &[], &[grant, ("client_id", "a")]).await;
     assert_eq!(named.error(), "invalid_client");
     assert!(!named.headers.contains_key("www-authenticate"));
+}
+
+super::house::on_both! {
+    attack_01_a_replayed_code_revokes_what_came_from_it;
+    attack_01_even_after_its_expiry_a_replay_is_known_as_one;
+    attack_02_of_parallel_redemptions_one_wins;
+    attack_03_a_code_older_than_a_minute_is_dead;
+    attack_05_the_redirect_uri_of_both_requests_is_the_same;
+    attack_06_pkce_binds_the_code_and_is_not_downgraded;
+    a_public_client_redeems_with_pkce;
+    attack_08_a_code_is_of_no_use_to_another_client;
+    rfc_6749_5_2_each_fault_has_its_code_and_status;
 }

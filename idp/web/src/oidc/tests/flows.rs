@@ -13,9 +13,7 @@ fn id(address: &str) -> &str {
     address.split_once("flow=").unwrap().1
 }
 
-#[tokio::test]
-async fn core_3_1_the_line_from_request_to_userinfo() {
-    let house = House::open().await;
+async fn core_3_1_the_line_from_request_to_userinfo(house: House) {
     let mut browser = Browser::default();
     let answer = browser.authorize(&house, &[("nonce", "n-0")]).await;
     assert!(answer.location().starts_with("/signin?flow="), "{answer:?}");
@@ -51,9 +49,7 @@ async fn core_3_1_the_line_from_request_to_userinfo() {
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
-async fn core_3_1_2_1_post_from_another_site_works_and_keeps_the_session() {
-    let house = House::open().await;
+async fn core_3_1_2_1_post_from_another_site_works_and_keeps_the_session(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let fields = [
         ("client_id", "a"),
@@ -70,9 +66,7 @@ async fn core_3_1_2_1_post_from_another_site_works_and_keeps_the_session() {
     assert!(done.query().contains_key("code"), "{done:?}");
 }
 
-#[tokio::test]
-async fn core_3_1_2_1_prompt_and_max_age() {
-    let house = House::open().await;
+async fn core_3_1_2_1_prompt_and_max_age(house: House) {
     let mut stranger = Browser::default();
     let none = stranger.authorize(&house, &[("prompt", "none")]).await.query();
     assert_eq!((none["error"].as_str(), none["state"].as_str()), ("login_required", "s t&ä"));
@@ -95,9 +89,7 @@ async fn core_3_1_2_1_prompt_and_max_age() {
     }
 }
 
-#[tokio::test]
-async fn core_3_1_2_1_a_hint_of_somebody_else_is_not_answered_silently() {
-    let house = House::open().await;
+async fn core_3_1_2_1_a_hint_of_somebody_else_is_not_answered_silently(house: House) {
     house.person("p2", 2).await;
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
@@ -113,9 +105,7 @@ async fn core_3_1_2_1_a_hint_of_somebody_else_is_not_answered_silently() {
     assert_eq!(answer.query()["error"], "invalid_request");
 }
 
-#[tokio::test]
-async fn core_5_5_claims_asked_for_by_name_come_where_they_were_asked_for() {
-    let house = House::open().await;
+async fn core_5_5_claims_asked_for_by_name_come_where_they_were_asked_for(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let wish = r#"{"id_token":{"email":null,"staff_role":null},"userinfo":{"address":{"essential":true}}}"#;
     let tokens = browser.tokens(&house, &[("scope", "openid"), ("claims", wish)]).await;
@@ -127,9 +117,7 @@ async fn core_5_5_claims_asked_for_by_name_come_where_they_were_asked_for() {
     assert!(userinfo["name"].is_null());
 }
 
-#[tokio::test]
-async fn levels_are_stepped_up_once_and_giving_up_is_told() {
-    let house = House::open().await;
+async fn levels_are_stepped_up_once_and_giving_up_is_told(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let wanted = [("acr_values", "urn:tongban:proofing:4 urn:tongban:auth:1")];
     let asked = browser.authorize(&house, &wanted).await;
@@ -165,9 +153,7 @@ async fn levels_are_stepped_up_once_and_giving_up_is_told() {
     assert!(session::current(&house.state, &old.headers()).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn attack_20_a_flow_is_of_one_browser_and_a_session_of_one_person() {
-    let house = House::open().await;
+async fn attack_20_a_flow_is_of_one_browser_and_a_session_of_one_person(house: House) {
     house.person("p2", 2).await;
     let mut attacker = Browser::default();
     let begun = attacker.authorize(&house, &[]).await;
@@ -190,9 +176,7 @@ async fn ask_b(browser: &mut Browser, house: &House, scope: &str, prompt: &str) 
     browser.authorize(house, &fields).await.location().to_owned()
 }
 
-#[tokio::test]
-async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen() {
-    let house = House::open().await;
+async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let none = ask_b(&mut browser, &house, "openid profile", "none").await;
     assert!(none.contains("error=consent_required"), "{none}");
@@ -223,9 +207,7 @@ async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen() {
     assert!(answer.starts_with("/consent?flow="), "{answer}");
 }
 
-#[tokio::test]
-async fn a_refusal_and_a_withdrawal_hold() {
-    let house = House::open().await;
+async fn a_refusal_and_a_withdrawal_hold(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let asked = ask_b(&mut browser, &house, "openid phone", "").await;
     let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
@@ -258,9 +240,7 @@ async fn a_refusal_and_a_withdrawal_hold() {
     assert!(asked.starts_with("/consent?flow="));
 }
 
-#[tokio::test]
-async fn core_8_1_two_partners_cannot_join_their_lists() {
-    let house = House::open().await;
+async fn core_8_1_two_partners_cannot_join_their_lists(house: House) {
     house
         .register(json!({"client_id": "c", "client_secret": SECRET, "legal_basis": "test",
             "redirect_uris": ["https://c.example/cb"], "scope": "openid",
@@ -295,9 +275,7 @@ async fn core_8_1_two_partners_cannot_join_their_lists() {
     assert_eq!(person.as_deref(), Some("p1"), "the hall's port finds the person again");
 }
 
-#[tokio::test]
-async fn form_post_1_answers_and_errors_travel_in_the_body() {
-    let house = House::open().await;
+async fn form_post_1_answers_and_errors_travel_in_the_body(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let post = ("response_mode", "form_post");
     let answer = browser.authorize(&house, &[post]).await;
@@ -310,9 +288,7 @@ async fn form_post_1_answers_and_errors_travel_in_the_body() {
     assert!(error.body.contains("invalid_request") && error.body.contains(r#"name="iss""#));
 }
 
-#[tokio::test]
-async fn officers_are_met_by_the_hall_only() {
-    let house = House::open().await;
+async fn officers_are_met_by_the_hall_only(house: House) {
     house
         .write(|tx| {
             let staff = idp_store::staff::Staff {
@@ -353,4 +329,19 @@ async fn officers_are_met_by_the_hall_only() {
     for told in [userinfo, id] {
         assert_eq!((&told["staff_role"], &told["staff_id"]), (&json!("officer"), &json!("s1")));
     }
+}
+
+super::house::on_both! {
+    core_3_1_the_line_from_request_to_userinfo;
+    core_3_1_2_1_post_from_another_site_works_and_keeps_the_session;
+    core_3_1_2_1_prompt_and_max_age;
+    core_3_1_2_1_a_hint_of_somebody_else_is_not_answered_silently;
+    core_5_5_claims_asked_for_by_name_come_where_they_were_asked_for;
+    levels_are_stepped_up_once_and_giving_up_is_told;
+    attack_20_a_flow_is_of_one_browser_and_a_session_of_one_person;
+    attack_34_consent_is_remembered_and_asked_again_when_it_would_widen;
+    a_refusal_and_a_withdrawal_hold;
+    core_8_1_two_partners_cannot_join_their_lists;
+    form_post_1_answers_and_errors_travel_in_the_body;
+    officers_are_met_by_the_hall_only;
 }

@@ -1,8 +1,8 @@
 //! A provider in memory of one test: people, partners, browsers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -21,6 +21,7 @@ use idp_domain::citizen::port::{
     FaceCheck, FaceCreated, FaceRequest, FaceResult, Match, Register, Unavailable,
 };
 use idp_domain::citizen::proofing::Proofing;
+use idp_protocol::jose::{self, Algorithm, Signer};
 use idp_store::account::NewAccount;
 use idp_store::person::Record;
 use idp_store::{Db, Options, StoreError, Tx, Vault};
@@ -81,8 +82,51 @@ pub(super) struct House {
     pub(super) state: State,
     router: Router,
     clock: Arc<Virtual>,
-    directory: tempfile::TempDir,
+    directory: Option<tempfile::TempDir>,
 }
+
+fn vault() -> Vault {
+    Vault::new(&[&[7; 32]]).unwrap()
+}
+
+/// Making RSA keys takes longer than most tests: one set serves all.
+async fn keep_keys(db: &Db) {
+    static KEYS: OnceLock<Vec<(Algorithm, Vec<u8>)>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let made = |algorithm| (algorithm, jose::generate(algorithm).unwrap().to_vec());
+        Algorithm::ALL.map(made).to_vec()
+    });
+    db.write("test", move |tx: &mut Tx| {
+        Box::pin(async move {
+            for (algorithm, private) in keys {
+                let kid = Signer::new(*algorithm, private).unwrap().kid().to_owned();
+                idp_store::key::add(tx, &kid, algorithm.name(), private, 1).await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    })
+    .await
+    .unwrap();
+}
+
+/// Tells each story on SQLite and, where a server is given, on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident;)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                super::$name(crate::oidc::tests::house::House::on_sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                if let Some(house) = crate::oidc::tests::house::House::on_postgres().await {
+                    super::$name(house).await;
+                }
+            })*
+        }
+    };
+}
+pub(super) use on_both;
 
 /// An answer, read.
 #[derive(Debug)]
@@ -133,11 +177,23 @@ pub(super) fn claims(token: &str) -> Value {
 }
 
 impl House {
-    pub(super) async fn open() -> Self {
+    pub(super) async fn on_sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
-        let vault = Vault::new(&[&[7; 32]]).unwrap();
-        let db = Db::open(Options { url, connections: 4, vault }).await.unwrap();
+        let db = Db::open(Options { url, connections: 4, vault: vault() }).await.unwrap();
+        Self::over(db, Some(directory)).await
+    }
+
+    /// On the server that the tests were given, if they were.
+    #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
+    pub(super) async fn on_postgres() -> Option<Self> {
+        let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
+        let db = idp_store::testing::fresh_postgres(&server, vault()).await.unwrap();
+        Some(Self::over(db, None).await)
+    }
+
+    async fn over(db: Db, directory: Option<tempfile::TempDir>) -> Self {
+        keep_keys(&db).await;
         let clock = Arc::new(Virtual(AtomicI64::new(1_800_000_000_000)));
         let ambient = Ambient { clock: clock.clone(), random: clock.clone() };
         let state = State::open(
@@ -179,7 +235,7 @@ impl House {
     }
 
     pub(super) fn file(&self, name: &str) -> std::path::PathBuf {
-        self.directory.path().join(name)
+        self.directory.as_ref().unwrap().path().join(name)
     }
 
     pub(super) fn wait(&self, ms: i64) {

@@ -13,9 +13,7 @@ fn address(fields: &[(&str, &str)]) -> String {
     format!("/oauth2/end_session?{}", form(fields))
 }
 
-#[tokio::test]
-async fn logout_2_confirmed_with_hint_and_registered_address_goes_back_with_state() {
-    let house = House::open().await;
+async fn logout_2_confirmed_with_hint_and_registered_address_goes_back_with_state(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
     let lasting = browser.tokens(&house, &[("scope", "openid offline_access")]).await;
@@ -42,9 +40,7 @@ async fn logout_2_confirmed_with_hint_and_registered_address_goes_back_with_stat
     assert_eq!(answer.location(), BYE);
 }
 
-#[tokio::test]
-async fn logout_no_keeps_the_session() {
-    let house = House::open().await;
+async fn logout_no_keeps_the_session(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let no = [("logout", "no")];
     let kept = browser.post(&house, "/oauth2/end_session/confirm", &[], &no).await;
@@ -52,9 +48,7 @@ async fn logout_no_keeps_the_session() {
     browser.code(&house, &[("prompt", "none")]).await;
 }
 
-#[tokio::test]
-async fn attack_18_logout_never_leaves_for_an_unregistered_address() {
-    let house = House::open().await;
+async fn attack_18_logout_never_leaves_for_an_unregistered_address(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let hint = hint(&mut browser, &house).await;
     let forged = {
@@ -86,9 +80,7 @@ async fn attack_18_logout_never_leaves_for_an_unregistered_address() {
     }
 }
 
-#[tokio::test]
-async fn attack_19_another_site_cannot_sign_anyone_out() {
-    let house = House::open().await;
+async fn attack_19_another_site_cannot_sign_anyone_out(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let hint = hint(&mut browser, &house).await;
     // Neither a link, nor a form, with or without a good hint.
@@ -102,4 +94,11 @@ async fn attack_19_another_site_cannot_sign_anyone_out() {
     let refused = browser.post(&house, "/oauth2/end_session/confirm", &origin, &fields).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     browser.code(&house, &[("prompt", "none")]).await;
+}
+
+super::house::on_both! {
+    logout_2_confirmed_with_hint_and_registered_address_goes_back_with_state;
+    logout_no_keeps_the_session;
+    attack_18_logout_never_leaves_for_an_unregistered_address;
+    attack_19_another_site_cannot_sign_anyone_out;
 }

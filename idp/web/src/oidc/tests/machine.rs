@@ -11,9 +11,7 @@ async fn get(house: &House, path: &str) -> super::house::Answer {
     house.send(Method::GET, path, &[], "").await
 }
 
-#[tokio::test]
-async fn discovery_4_metadata_and_keys_are_public() {
-    let house = House::open().await;
+async fn discovery_4_metadata_and_keys_are_public(house: House) {
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         let answer = get(&house, path).await;
         assert_eq!(answer.status, StatusCode::OK);
@@ -40,9 +38,7 @@ async fn discovery_4_metadata_and_keys_are_public() {
     }
 }
 
-#[tokio::test]
-async fn attack_47_a_rotated_key_signs_and_the_old_one_still_verifies() {
-    let house = House::open().await;
+async fn attack_47_a_rotated_key_signs_and_the_old_one_still_verifies(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
     let (db, ambient) = (&house.state.db, &house.state.ambient);
@@ -60,9 +56,21 @@ async fn attack_47_a_rotated_key_signs_and_the_old_one_still_verifies() {
     assert_eq!(check(tokens["id_token"].as_str().unwrap()), kid);
 }
 
-#[tokio::test]
-async fn rfc_6749_4_4_a_client_acts_for_itself() {
-    let house = House::open().await;
+async fn attack_47_what_a_revoked_key_signed_is_not_believed(house: House) {
+    let token = house.token(&[("grant_type", "client_credentials")]).await.json();
+    let token = token["access_token"].as_str().unwrap();
+    assert!(house.active(token).await);
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    let kid = Unverified::parse(token).unwrap().kid().unwrap().to_owned();
+    assert!(crate::keys::revoke(db, ambient, &kid).await.unwrap());
+    assert!(!crate::keys::revoke(db, ambient, &kid).await.unwrap());
+    house.wait(5_000);
+    assert!(!house.active(token).await);
+    let fresh = house.token(&[("grant_type", "client_credentials")]).await.json();
+    assert!(house.active(fresh["access_token"].as_str().unwrap()).await);
+}
+
+async fn rfc_6749_4_4_a_client_acts_for_itself(house: House) {
     let grant = ("grant_type", "client_credentials");
     let answer = house.token(&[grant]).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -91,9 +99,7 @@ async fn rfc_6749_4_4_a_client_acts_for_itself() {
     assert!(!house.active(token).await);
 }
 
-#[tokio::test]
-async fn rfc_7662_who_may_see_what() {
-    let house = House::open().await;
+async fn rfc_7662_who_may_see_what(house: House) {
     let tokens = Browser::signed_in(&house).await.tokens(&house, &[]).await;
     let (access, refresh) =
         (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
@@ -126,9 +132,7 @@ fn assertion(signer: &Signer, change: &[(&str, Value)]) -> String {
     signer.sign("JWT", &claims).unwrap()
 }
 
-#[tokio::test]
-async fn attack_16_an_assertion_is_used_once_and_meant_for_us() {
-    let house = House::open().await;
+async fn attack_16_an_assertion_is_used_once_and_meant_for_us(house: House) {
     let signer = |algorithm| Signer::new(algorithm, &generate(algorithm).unwrap()).unwrap();
     let (own, other) = (signer(Algorithm::Es256), signer(Algorithm::Es256));
     house
@@ -165,9 +169,7 @@ async fn attack_16_an_assertion_is_used_once_and_meant_for_us() {
     assert_eq!(house.post("/oauth2/token", &[], &named).await.error(), "invalid_client");
 }
 
-#[tokio::test]
-async fn core_5_3_userinfo_by_header_and_body() {
-    let house = House::open().await;
+async fn core_5_3_userinfo_by_header_and_body(house: House) {
     let tokens = Browser::signed_in(&house).await.tokens(&house, &[]).await;
     let access = tokens["access_token"].as_str().unwrap();
     let by_header =
@@ -190,9 +192,7 @@ async fn core_5_3_userinfo_by_header_and_body() {
     assert_eq!(house.userinfo(access).await.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test]
-async fn a_token_without_openid_has_no_userinfo() {
-    let house = House::open().await;
+async fn a_token_without_openid_has_no_userinfo(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[("scope", "profile")]).await;
     assert!(tokens["id_token"].is_null());
@@ -203,9 +203,7 @@ async fn a_token_without_openid_has_no_userinfo() {
     );
 }
 
-#[tokio::test]
-async fn wrong_methods_types_and_sizes_have_their_status() {
-    let house = House::open().await;
+async fn wrong_methods_types_and_sizes_have_their_status(house: House) {
     for (method, path) in [
         (Method::GET, "/oauth2/token"),
         (Method::PUT, "/oauth2/authorize"),
@@ -236,9 +234,7 @@ async fn wrong_methods_types_and_sizes_have_their_status() {
     );
 }
 
-#[tokio::test]
-async fn browsers_of_single_page_partners_may_call() {
-    let house = House::open().await;
+async fn browsers_of_single_page_partners_may_call(house: House) {
     for path in ["/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks", "/oauth2/revoke"] {
         let origin = [("origin", "https://spa.example".to_owned())];
         let answer = house.send(Method::OPTIONS, path, &origin, "").await;
@@ -248,4 +244,17 @@ async fn browsers_of_single_page_partners_may_call() {
     }
     let answer = house.send(Method::OPTIONS, "/oauth2/authorize", &[], "").await;
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
+}
+
+super::house::on_both! {
+    discovery_4_metadata_and_keys_are_public;
+    attack_47_a_rotated_key_signs_and_the_old_one_still_verifies;
+    attack_47_what_a_revoked_key_signed_is_not_believed;
+    rfc_6749_4_4_a_client_acts_for_itself;
+    rfc_7662_who_may_see_what;
+    attack_16_an_assertion_is_used_once_and_meant_for_us;
+    core_5_3_userinfo_by_header_and_body;
+    a_token_without_openid_has_no_userinfo;
+    wrong_methods_types_and_sizes_have_their_status;
+    browsers_of_single_page_partners_may_call;
 }

@@ -7,3 +7,4 @@ mod house;
 mod logout;
 mod machine;
 mod refreshing;
+mod sessions;

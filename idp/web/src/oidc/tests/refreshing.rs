@@ -14,9 +14,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name}: {value}"))
 }
 
-#[tokio::test]
-async fn core_12_2_a_refresh_keeps_who_and_when() {
-    let house = House::open().await;
+async fn core_12_2_a_refresh_keeps_who_and_when(house: House) {
     let before = tokens(&house).await;
     house.wait(120_000);
     let answer = house.refresh(text(&before, "refresh_token")).await;
@@ -34,9 +32,7 @@ async fn core_12_2_a_refresh_keeps_who_and_when() {
     assert!(!house.active(text(&before, "refresh_token")).await);
 }
 
-#[tokio::test]
-async fn attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family() {
-    let house = House::open().await;
+async fn attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family(house: House) {
     let first = tokens(&house).await;
     let first = text(&first, "refresh_token");
     let second = house.refresh(first).await.json();
@@ -51,9 +47,7 @@ async fn attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family() {
     assert!(!house.active(text(&again, "access_token")).await);
 }
 
-#[tokio::test]
-async fn attack_09_a_token_two_rotations_old_ends_the_family_at_once() {
-    let house = House::open().await;
+async fn attack_09_a_token_two_rotations_old_ends_the_family_at_once(house: House) {
     let first = tokens(&house).await;
     let second = house.refresh(text(&first, "refresh_token")).await.json();
     let third = house.refresh(text(&second, "refresh_token")).await.json();
@@ -61,9 +55,8 @@ async fn attack_09_a_token_two_rotations_old_ends_the_family_at_once() {
     assert_eq!(house.refresh(text(&third, "refresh_token")).await.error(), "invalid_grant");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn attack_09_parallel_retries_get_one_successor() {
-    let house = std::sync::Arc::new(House::open().await);
+async fn attack_09_parallel_retries_get_one_successor(house: House) {
+    let house = std::sync::Arc::new(house);
     let first = tokens(&house).await;
     let first = text(&first, "refresh_token").to_owned();
     let tries = (0..8).map(|_| {
@@ -79,9 +72,7 @@ async fn attack_09_parallel_retries_get_one_successor() {
     assert_eq!(house.refresh(&successors[0]).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn attack_10_absolute_expiry_scope_and_client_hold() {
-    let house = House::open().await;
+async fn attack_10_absolute_expiry_scope_and_client_hold(house: House) {
     let first = tokens(&house).await;
     let first = text(&first, "refresh_token");
     let refresh = ("grant_type", "refresh_token");
@@ -105,9 +96,7 @@ async fn attack_10_absolute_expiry_scope_and_client_hold() {
     assert_eq!(house.refresh(&last).await.error(), "invalid_grant", "30 days in all");
 }
 
-#[tokio::test]
-async fn attack_26_a_frozen_account_gets_nothing_by_any_grant() {
-    let house = House::open().await;
+async fn attack_26_a_frozen_account_gets_nothing_by_any_grant(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
     let code = browser.code(&house, &[]).await;
@@ -121,7 +110,7 @@ async fn attack_26_a_frozen_account_gets_nothing_by_any_grant() {
 
 #[tokio::test]
 async fn attack_48_the_database_holds_no_token() {
-    let house = House::open().await;
+    let house = House::on_sqlite().await;
     let mut browser = Browser::signed_in(&house).await;
     let code = browser.code(&house, &[("nonce", "n")]).await;
     let tokens = house.redeem(&code).await.json();
@@ -145,4 +134,13 @@ async fn attack_48_the_database_holds_no_token() {
             assert!(!has(&bytes, secret));
         }
     }
+}
+
+super::house::on_both! {
+    core_12_2_a_refresh_keeps_who_and_when;
+    attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family;
+    attack_09_a_token_two_rotations_old_ends_the_family_at_once;
+    attack_09_parallel_retries_get_one_successor;
+    attack_10_absolute_expiry_scope_and_client_hold;
+    attack_26_a_frozen_account_gets_nothing_by_any_grant;
 }

@@ -46,7 +46,7 @@ async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer
         Grant::Refresh { refresh_token, scope } => {
             refresh::refresh(state, client, refresh_token, scope).await
         }
-        Grant::ClientCredentials { scope } => client_credentials::issue(state, client, scope).await,
+        Grant::ClientCredentials { scope } => client_credentials::issue(state, &known, scope).await,
     }
 }
 

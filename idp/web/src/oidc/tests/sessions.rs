@@ -1,0 +1,124 @@
+//! Sessions, registrations and pruning: what stands behind the endpoints.
+
+use serde_json::json;
+
+use super::house::{BACK, Browser, House};
+use crate::clients::{self, Refused};
+use crate::session::{self, Who};
+
+async fn stands(house: &House, browser: &Browser) -> bool {
+    session::current(&house.state, &browser.headers()).await.unwrap().is_some()
+}
+
+async fn a_session_ends_by_idleness_and_by_age(house: House) {
+    let browser = Browser::signed_in(&house).await;
+    house.wait(60 * 60_000 - 1);
+    assert!(stands(&house, &browser).await);
+    // Used, so idleness begins anew; not used, so it ends.
+    house.wait(59 * 60_000);
+    assert!(stands(&house, &browser).await);
+    house.wait(60 * 60_000);
+    assert!(!stands(&house, &browser).await);
+    let browser = Browser::signed_in(&house).await;
+    for _ in 0..13 {
+        house.wait(55 * 60_000);
+        assert!(stands(&house, &browser).await);
+    }
+    house.wait(6 * 60_000);
+    assert!(!stands(&house, &browser).await, "twelve hours in all");
+}
+
+async fn a_person_sees_and_ends_their_own_sessions_only(house: House) {
+    house.person("p2", 2).await;
+    let (one, two) = (Browser::signed_in(&house).await, Browser::signed_in(&house).await);
+    let mut other = Browser::default();
+    other.sign_in(&house, Who::Citizen("p2".into())).await;
+    let own = session::of_person(&house.state, "p1").await.unwrap();
+    assert_eq!(own.len(), 2);
+    let foreign = session::of_person(&house.state, "p2").await.unwrap().remove(0);
+    let who = Who::Citizen("p1".into());
+    let ended = session::end(&house.state, &foreign.id, &who, "session_ended").await.unwrap();
+    assert!(!ended && stands(&house, &other).await);
+    let first = session::current(&house.state, &one.headers()).await.unwrap().unwrap();
+    assert!(session::end(&house.state, &first.id, &who, "session_ended").await.unwrap());
+    assert!(!stands(&house, &one).await && stands(&house, &two).await);
+    session::end_all(&house.state, "p1").await.unwrap();
+    assert!(!stands(&house, &two).await && stands(&house, &other).await);
+}
+
+async fn this_was_not_me_ends_every_token_at_once(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let tokens = browser.tokens(&house, &[("scope", "openid offline_access")]).await;
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(house.active(access).await);
+    session::end_all(&house.state, "p1").await.unwrap();
+    assert!(!house.active(access).await);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_eq!(house.refresh(refresh).await.error(), "invalid_grant");
+}
+
+async fn registrations_are_checked_whole_and_secrets_shown_once(house: House) {
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    let made = json!({"redirect_uris": [BACK], "scope": "openid"});
+    let printed = clients::create(db, ambient, made.clone()).await.unwrap();
+    let (id, secret) =
+        (printed["client_id"].as_str().unwrap(), printed["client_secret"].as_str().unwrap());
+    assert!(secret.len() >= 43 && printed["client_secret_expires_at"] == 0);
+    let shown = clients::show(db, id).await.unwrap().unwrap();
+    assert!(!serde_json::to_string(&shown).unwrap().contains(secret));
+    let mut same = made.clone();
+    same["client_id"] = json!(id);
+    assert!(matches!(clients::create(db, ambient, same.clone()).await, Err(Refused::Taken)));
+    // An update is checked like a creation, and keeps the secret.
+    let mut bad = same.clone();
+    bad["redirect_uris"] = json!(["http://evil.example/"]);
+    assert!(matches!(clients::update(db, ambient, bad).await, Err(Refused::Faults(_))));
+    let updated = clients::update(db, ambient, same.clone()).await.unwrap();
+    assert!(updated.get("client_secret").is_none());
+    let short = json!({"redirect_uris": [BACK], "client_secret": "short"});
+    assert!(matches!(clients::create(db, ambient, short).await, Err(Refused::Faults(_))));
+    assert!(clients::delete(db, ambient, id).await.unwrap());
+    assert!(!clients::delete(db, ambient, id).await.unwrap());
+    assert!(matches!(clients::update(db, ambient, same).await, Err(Refused::Unknown)));
+}
+
+async fn a_deleted_client_is_refused_within_seconds(house: House) {
+    let tokens = Browser::signed_in(&house).await.tokens(&house, &[]).await;
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    assert!(clients::delete(db, ambient, "a").await.unwrap());
+    let access = tokens["access_token"].as_str().unwrap();
+    assert_eq!(house.userinfo(access).await.status, http::StatusCode::UNAUTHORIZED);
+    house.wait(2_000);
+    let answer = house.refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(answer.error(), "invalid_client");
+}
+
+async fn what_has_expired_is_removed_in_steps(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    browser.tokens(&house, &[]).await;
+    let now = house.state.now();
+    let step = async |at: i64| -> u64 {
+        house
+            .state
+            .db
+            .write("test", move |tx: &mut idp_store::Tx| {
+                Box::pin(async move { idp_store::prune::step(tx, at).await })
+            })
+            .await
+            .unwrap()
+    };
+    assert_eq!(step(now).await, 0, "nothing that lives is touched");
+    let year = now + 365 * 86_400_000;
+    // A flow, a code, a session, a family, a grant.
+    assert_eq!(step(year).await, 5);
+    assert_eq!(step(year).await, 0);
+}
+
+super::house::on_both! {
+    a_session_ends_by_idleness_and_by_age;
+    a_person_sees_and_ends_their_own_sessions_only;
+    this_was_not_me_ends_every_token_at_once;
+    registrations_are_checked_whole_and_secrets_shown_once;
+    a_deleted_client_is_refused_within_seconds;
+    what_has_expired_is_removed_in_steps;
+}
