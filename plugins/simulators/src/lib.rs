@@ -7,6 +7,7 @@
 pub mod bank;
 pub mod behaviour;
 pub mod desk;
+pub mod express;
 pub mod face;
 pub mod journal;
 pub mod page;

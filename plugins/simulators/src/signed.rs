@@ -27,6 +27,14 @@ impl Secret {
         Self(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()))
     }
 
+    /// The signature of a request that a simulator sends by itself.
+    #[must_use]
+    pub fn sign(&self, method: &str, target: &str, timestamp: i64, body: &[u8]) -> String {
+        let mut signed = format!("{method}\n{target}\n{timestamp}\n").into_bytes();
+        signed.extend_from_slice(body);
+        hex::encode(hmac::sign(&self.0, &signed))
+    }
+
     /// Checks a request; `target` is its path with its query.
     ///
     /// # Errors
