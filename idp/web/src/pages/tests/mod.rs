@@ -1,1 +1,10 @@
+//! The pages through the router, on SQLite, with a virtual clock and counterparts in memory.
+
+mod account;
+mod flows;
 mod locales;
+mod recovery;
+mod registration;
+mod rough;
+mod signin;
+mod site;
