@@ -224,15 +224,16 @@ pub async fn find(
     .await
 }
 
-/// Freezes an account; every session and grant ends. False if it was not in use.
+/// Stops an account for the operator; every session and grant ends, and recovery does not open it
+/// (attacks row 51). False if it was stopped or closed already.
 ///
 /// # Errors
 /// As the database says.
 pub async fn freeze(db: &Db, person_id: &str, now: i64) -> Result<bool, StoreError> {
-    pages::freeze(db, person_id.to_owned(), "operator", now).await
+    pages::freeze(db, person_id.to_owned(), true, now).await
 }
 
-/// Takes the freeze away; false if the account was not frozen.
+/// Opens an account that the operator stopped or the person froze; false if it was neither.
 ///
 /// # Errors
 /// As the database says.
@@ -241,7 +242,12 @@ pub async fn unfreeze(db: &Db, person_id: &str) -> Result<bool, StoreError> {
     db.write("unfreeze", move |tx: &mut Tx| {
         let person = person.clone();
         Box::pin(async move {
-            account::set_state(tx, &person, AccountState::Frozen, AccountState::Active).await
+            let opened =
+                account::set_state(tx, &person, AccountState::Disabled, AccountState::Active);
+            let stopped = opened.await?;
+            let opened =
+                account::set_state(tx, &person, AccountState::Frozen, AccountState::Active);
+            Ok(stopped | opened.await?)
         })
     })
     .await

@@ -6,10 +6,9 @@
 pub enum AccountState {
     /// In use.
     Active,
-    /// Frozen by its person ("this was not me") or by the operator; recovery with all evidence
-    /// opens it when the person froze it.
+    /// Frozen by its person ("this was not me"); recovery with all evidence opens it.
     Frozen,
-    /// Stopped by the operator.
+    /// Stopped by the operator, who alone opens it again.
     Disabled,
     /// Ended: merged into another, or closed.
     Closed,

@@ -177,25 +177,31 @@ pub(crate) async fn submit_freeze(page: Page, request: Request) -> Response {
     if fields.get("freeze") != "yes" {
         return see_other("/account");
     }
-    match freeze(&page.state.db, person, "self", page.now()).await {
+    match freeze(&page.state.db, person, false, page.now()).await {
         Ok(_) => with_cookie(see_other("/account/frozen"), session::clear(&page.state)),
         Err(cause) => page.failed(&cause),
     }
 }
 
-/// Freezes an account: every session and grant ends with it, in one unit (attacks row 51). False
-/// if it was not in use.
+/// Freezes an account: every session and grant ends with it, in one unit (attacks row 51). Whom the
+/// person froze, recovery opens again; whom the operator stopped, only the operator. False if there
+/// was nothing to freeze.
 pub(crate) async fn freeze(
     db: &idp_store::Db,
     person: String,
-    actor: &'static str,
+    by_operator: bool,
     now: i64,
 ) -> Result<bool, StoreError> {
+    use AccountState::{Active, Disabled, Frozen};
+    let (to, actor) = if by_operator { (Disabled, "operator") } else { (Frozen, "self") };
     db.write("freeze", move |tx| {
         let person = person.clone();
         Box::pin(async move {
-            let (from, to) = (AccountState::Active, AccountState::Frozen);
-            if !account::set_state(tx, &person, from, to).await? {
+            let mut frozen = account::set_state(tx, &person, Active, to).await?;
+            if by_operator {
+                frozen |= account::set_state(tx, &person, Frozen, to).await?;
+            }
+            if !frozen {
                 return Ok(false);
             }
             session::end_all_in(tx, &person, now).await?;

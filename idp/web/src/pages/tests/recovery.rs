@@ -76,6 +76,19 @@ async fn attack_29_recovery_of_an_unknown_phone_looks_the_same() {
     assert_eq!(site.messages().await.len(), 1);
 }
 
+/// A recovery that began before the operator stopped the account does not open it.
+#[tokio::test(flavor = "multi_thread")]
+async fn attack_26_recovery_does_not_open_what_the_operator_stopped() {
+    let site = Site::open().await;
+    let person = site.citizen().await;
+    let mut browser = site.browser();
+    to_evidence(&site, &mut browser).await;
+    evidence(&mut browser, &Site::number(2), CARD).await.is(303);
+    assert!(crate::citizens::freeze(&site.state.db, &person, site.state.now()).await.unwrap());
+    browser.post("/recover/password", &[("new_password", FRESH)]).await.is(303);
+    browser.sign_in("lin", FRESH).await.is(403);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn attack_51_this_was_not_me_shuts_everything_until_recovered() {
     let site = Site::open().await;
@@ -103,6 +116,11 @@ async fn attack_51_this_was_not_me_shuts_everything_until_recovered() {
     here.sign_in("lin", FRESH).await.is(303);
     assert!(crate::citizens::freeze(&site.state.db, &person, site.state.now()).await.unwrap());
     here.get("/account").await.is(303);
+    // Whom the operator stopped, no recovery opens: not even a code leaves.
+    site.messages().await;
+    here.post("/recover", &[("phone", PHONE)]).await.is(303);
+    assert!(site.messages().await.is_empty());
+    here.sign_in("lin", FRESH).await.is(403).lacks("role=\"alert\"><p>这个账户已被冻结");
     assert!(crate::citizens::unfreeze(&site.state.db, &person).await.unwrap());
     here.sign_in("lin", FRESH).await.is(303);
 }
