@@ -1,5 +1,7 @@
 //! The adapters against the simulators, over sockets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
