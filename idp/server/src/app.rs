@@ -107,13 +107,13 @@ impl App {
         let db = open_database(config).await?;
         let wake = Arc::new(Notify::new());
         let settings = web_settings(config);
-        let (register, face) = crate::counterparts::of_identity(config, &ambient)?;
+        let outside = crate::counterparts::of_identity(config, &ambient)?;
         let web = idp_web::State::open(
             db.clone(),
             ambient.clone(),
             settings,
-            register,
-            face,
+            outside.register,
+            outside.face,
             wake.clone(),
         )
         .await?;
@@ -134,7 +134,7 @@ impl App {
             let switches = BTreeMap::from([("auto_approve".to_owned(), "false".to_owned())]);
             settings.items.insert(item.clone(), switches);
         }
-        let outside = crate::counterparts::of_hall(config)?;
+        let outside = crate::counterparts::of_hall(config, ambient)?;
         Engine::new(plugins_engine::Parts {
             db: db.clone(),
             ambient: ambient.clone(),

@@ -30,14 +30,19 @@ fn refused(section: &str, cause: impl std::fmt::Display) -> StartError {
     .into()
 }
 
+/// The identity half's counterparts.
+pub struct OfIdentity {
+    /// The population register.
+    pub register: Arc<dyn Register>,
+    /// The face comparison.
+    pub face: Arc<dyn FaceCheck>,
+}
+
 /// The register and the face comparison.
 ///
 /// # Errors
 /// [`StartError`] for an address that is none.
-pub fn of_identity(
-    config: &Config,
-    ambient: &Ambient,
-) -> Result<(Arc<dyn Register>, Arc<dyn FaceCheck>), StartError> {
+pub fn of_identity(config: &Config, ambient: &Ambient) -> Result<OfIdentity, StartError> {
     let clock = &ambient.clock;
     let register: Arc<dyn Register> = if config.register.url.is_empty() {
         Arc::new(Absent)
@@ -52,7 +57,7 @@ pub fn of_identity(
         let made = HttpFace::new(endpoint(&config.face), page, clock.clone());
         Arc::new(made.map_err(|cause| refused("face", cause))?)
     };
-    Ok((register, face))
+    Ok(OfIdentity { register, face })
 }
 
 /// The hall's counterparts.
@@ -65,6 +70,11 @@ pub struct OfHall {
     pub counterparts: Vec<Arc<dyn Counterpart>>,
 }
 
+fn clock(ambient: &Ambient) -> Arc<dyn Fn() -> i64 + Send + Sync> {
+    let ambient = ambient.clone();
+    Arc::new(move || ambient.now())
+}
+
 fn key(file: &Path) -> Result<Vec<u8>, StartError> {
     std::fs::read(file).map_err(|cause| refused("payment", format!("{}: {cause}", file.display())))
 }
@@ -73,7 +83,7 @@ fn key(file: &Path) -> Result<Vec<u8>, StartError> {
 ///
 /// # Errors
 /// [`StartError`] for keys that cannot be read.
-pub fn of_hall(config: &Config) -> Result<OfHall, StartError> {
+pub fn of_hall(config: &Config, ambient: &Ambient) -> Result<OfHall, StartError> {
     let mut counterparts: Vec<Arc<dyn Counterpart>> = Vec::new();
     let mut gateway: Arc<dyn PaymentGateway> = Arc::new(Absent);
     if !config.payment.gateway.is_empty() {
@@ -89,5 +99,27 @@ pub fn of_hall(config: &Config) -> Result<OfHall, StartError> {
         counterparts.push(union_pay.clone());
         gateway = union_pay;
     }
-    Ok(OfHall { gateway, carrier: Arc::new(Absent), counterparts })
+    if !config.sms.address.is_empty() {
+        let settings = plugins_mailing::cmpp::Settings {
+            address: config.sms.address.clone(),
+            source: config.sms.source.clone(),
+            secret: config.sms.secret.clone(),
+            sender: config.sms.sender.clone(),
+            timeout: PATIENCE,
+        };
+        counterparts.push(Arc::new(plugins_mailing::cmpp::Cmpp::new(settings, clock(ambient))));
+    }
+    let mut carrier: Arc<dyn CarrierNotices> = Arc::new(Absent);
+    if !config.express.url.is_empty() {
+        let settings = plugins_mailing::express::Settings {
+            base: config.express.url.clone(),
+            secret: config.express.secret.clone(),
+            timeout: PATIENCE,
+        };
+        let made = plugins_mailing::express::Express::new(settings, clock(ambient));
+        let express = Arc::new(made.map_err(|cause| refused("express", cause))?);
+        counterparts.push(express.clone());
+        carrier = express;
+    }
+    Ok(OfHall { gateway, carrier, counterparts })
 }

@@ -212,7 +212,7 @@ async fn a_refund_carries_the_outbox_key_and_is_asked_for_under_it() {
     let done = Delivery::Done(json!({"query_id": "11"}));
     assert_eq!(pay.send("KEY0000001", &arguments).await, done);
     assert_eq!(pay.ask("KEY0000001", &arguments).await, done);
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     let asked = |at: usize, name: &str| seen[at][name].clone();
     assert_eq!((asked(0, "txnType"), asked(0, "origQryId")), ("04".into(), "9".into()));
     assert_eq!(

@@ -21,7 +21,6 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4rem .6
 .amount{font-size:2rem}:focus-visible{outline:3px solid #f0b429}";
 
 /// A whole page; `main` is HTML.
-#[must_use]
 pub fn shell(title: &str, main: &str) -> Html<String> {
     let title = escape(title);
     Html(format!(

@@ -11,10 +11,11 @@ use super::place::{Place, port};
 use crate::cli::{Failure, talk};
 
 /// Every process: its name and the offset of its port.
-pub(super) const ALL: [(&str, u16); 6] = [
+pub(super) const ALL: [(&str, u16); 7] = [
     ("mztong", port::PARTNERS[0]),
     ("wsbs", port::PARTNERS[1]),
     ("bank", port::BANK),
+    ("express", port::EXPRESS),
     ("sms", port::SMS),
     ("register", port::REGISTER),
     ("face", port::FACE),

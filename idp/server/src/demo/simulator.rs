@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use plugins_simulators::{Clock, bank, face, partner, register, sms};
+use plugins_simulators::{Clock, bank, express, face, partner, register, sms};
 use tokio::net::TcpListener;
 
 use super::place::{Secrets, port};
@@ -51,6 +51,13 @@ pub async fn run(name: &str, own: u16, data: &Path, listener: TcpListener) -> Re
             let merchant = "777290058110048".to_owned();
             let settings = bank::Settings { dir, merchant, later: 5_000, clock };
             bank::serve(settings, listener).await?;
+        }
+        "express" => {
+            let product = own.saturating_sub(port::EXPRESS);
+            let notify = Some(format!("http://localhost:{product}/express/notice"));
+            let secret = secrets.express;
+            let settings = express::Settings { dir, secret, notify, pace: 4_000, clock };
+            express::serve(settings, listener).await?;
         }
         name => {
             let settings = site(name, own, &secrets).ok_or_else(|| {

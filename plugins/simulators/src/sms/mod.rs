@@ -75,12 +75,15 @@ fn national(phone: &str) -> String {
     digits.iter().skip(digits.len().saturating_sub(11)).collect()
 }
 
+/// Parts of one long message: whose and which, then their numbers and texts.
+type Parts = ((String, u64), Vec<(u64, String)>);
+
 /// What was delivered to a phone, or to all. The parts of a long message are joined, and shown
 /// when the last has come.
 fn delivered(desk: &Desk, to: Option<&str>) -> Vec<Message> {
     let wanted = to.map(national);
     let mut messages: Vec<Message> = Vec::new();
-    let mut open: Vec<((String, u64), Vec<(u64, String)>)> = Vec::new();
+    let mut open: Vec<Parts> = Vec::new();
     for entry in desk.entries() {
         let text = |name: &str| entry.request.get(name).and_then(|value| value.as_str());
         let number = |name: &str| entry.request.get(name).and_then(serde_json::Value::as_u64);
