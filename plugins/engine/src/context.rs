@@ -133,10 +133,10 @@ impl Shared {
         }
     }
 
-    /// Whether the operator lets the item's rule approve.
+    /// Whether the item's rule may approve: it may unless the operator has switched it off.
     pub(crate) fn auto_approve(&self, item: &str) -> bool {
         let settings = self.parts.settings.items.get(item);
-        settings.and_then(|one| one.get("auto_approve")).is_some_and(|value| value == "true")
+        settings.and_then(|one| one.get("auto_approve")).is_none_or(|value| value != "false")
     }
 }
 

@@ -9,8 +9,8 @@ use plugins_store::{document, order};
 use serde_json::{Value, json};
 
 use crate::context::Filed;
-use crate::money;
 use crate::unit::{By, Halt, Unit};
+use crate::{message, money};
 
 /// Effects of one turn; far more than any sensible plugin wishes.
 const EFFECTS: usize = 64;
@@ -31,7 +31,9 @@ pub(crate) async fn ask_fee(unit: &mut Unit<'_>, outcome: &Outcome) -> Result<()
         return Err(broken("exactly one fee can be asked at a time"));
     };
     // A plugin names a price of the dated catalogue, it never sets one.
-    let quotes = unit.item()?.quotes_at(unit.case.opened_at);
+    // The price is that of the day of acceptance (domain.md §8).
+    let day = unit.deadline.accepted.unwrap_or(unit.now);
+    let quotes = unit.item()?.quotes_at(day);
     let quote = quotes.get(quote).ok_or_else(|| broken("no such quote in the catalogue"))?;
     let edge = "ask_fee";
     let machine: &Machine = unit.machine()?;
@@ -63,10 +65,8 @@ async fn one(unit: &mut Unit<'_>, effect: &Effect) -> Result<(), Halt> {
             if to != "applicant" {
                 return Err(broken("messages go to the applicant"));
             }
-            let text = params.get("text").cloned().unwrap_or_default();
-            if text.is_empty() || text.chars().count() > 300 {
-                return Err(broken("a message has a text of at most 300 characters"));
-            }
+            let text = message::of_plugin(&unit.shared, &unit.case, template, params)
+                .ok_or_else(|| broken("the manifest has no such message, or it is too long"))?;
             unit.send(template, &text, key).await
         }
         Effect::BookShipment { kind, to, contents, key, .. } => {
@@ -126,8 +126,13 @@ async fn book(
         return Err(Halt::Plugin("edge", "a parcel leaves with the edge dispatch".to_owned()));
     }
     let values = Filed::of(&unit.case).values;
-    let given = if to == "applicant" { "delivery" } else { to };
-    let given = form::get(&values, given).cloned().unwrap_or(Value::Null);
+    // `applicant` leaves everything to the verified facts, looked up when the booking leaves.
+    let given = match to {
+        "applicant" => Value::Null,
+        path => form::get(&values, path)
+            .cloned()
+            .ok_or_else(|| broken("the form has no such address"))?,
+    };
     // A field of the form holds an address, or an object with name, telephone and address.
     let given = if given.is_string() { json!({ "address": given }) } else { given };
     let arguments = json!({

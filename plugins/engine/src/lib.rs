@@ -47,6 +47,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) parts: Parts,
     pub(crate) catalogue: Catalogue,
+    pub(crate) ticking: tokio::sync::Mutex<()>,
 }
 
 /// A step inside a unit.
@@ -59,7 +60,9 @@ impl Engine {
     /// [`EngineError::Unavailable`] if the embedded catalogue does not read.
     pub fn new(parts: Parts) -> Result<Self, EngineError> {
         let catalogue = Catalogue::embedded().map_err(EngineError::Unavailable)?;
-        Ok(Self { shared: Arc::new(Shared { parts, catalogue }) })
+        Ok(Self {
+            shared: Arc::new(Shared { parts, catalogue, ticking: tokio::sync::Mutex::default() }),
+        })
     }
 
     pub(crate) fn parts(&self) -> &Parts {

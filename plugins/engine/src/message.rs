@@ -1,7 +1,11 @@
 //! The hall's own messages to applicants: short, with the case's number and nothing personal.
 
+use std::collections::BTreeMap;
+
 use plugins_hall::text::{Text, pick};
 use plugins_store::case::Case;
+
+use crate::Shared;
 
 /// An amount of minor units as people read it.
 pub(crate) fn yuan(minor: i64) -> String {
@@ -56,6 +60,28 @@ pub(crate) fn standard(step: &str, case: &Case, title: &Text) -> Option<String> 
     };
     let (zh, en) = (format!("【通办】{zh}"), format!("[Tongban] {en}"));
     Some(if case.lang == "en" { en } else { zh })
+}
+
+/// Longest message, characters.
+const LONGEST: usize = 300;
+
+/// A message of the plugin's own: its texts stand in the manifest, where the operator has read
+/// them; the plugin fills in values and never writes free text to a citizen.
+pub(crate) fn of_plugin(
+    shared: &Shared,
+    case: &Case,
+    template: &str,
+    params: &BTreeMap<String, String>,
+) -> Option<String> {
+    let descriptors = shared.parts.runtime.descriptors();
+    let messages = descriptors.get(&case.plugin)?.pointer("/manifest/messages")?;
+    let texts: Text = serde_json::from_value(messages.get(template)?.clone()).ok()?;
+    let mut text = pick(&texts, &case.lang).replace("{number}", &case.number);
+    for (name, value) in params {
+        let value: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
+        text = text.replace(&format!("{{{name}}}"), &value);
+    }
+    (!text.is_empty() && text.chars().count() <= LONGEST).then_some(text)
 }
 
 #[cfg(test)]

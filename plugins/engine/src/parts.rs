@@ -35,7 +35,7 @@ pub struct Parts {
 /// The operator's switches.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Settings by item code: `auto_approve` = `true` lets the item's rule approve.
+    /// Settings by item code: `auto_approve` = `false` leaves every decision to a person.
     pub items: BTreeMap<String, BTreeMap<String, String>>,
     /// How long the worker holds an effect before another may take it, milliseconds.
     pub lease_ms: i64,

@@ -1,5 +1,8 @@
 //! Applies what waits: stored notices, answers of counterparts, turns of plugins, clocks.
 
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
 use idp_store::{StoreError, Tx};
 use plugins_hall::clock::Signal;
 use plugins_store::case;
@@ -22,6 +25,8 @@ impl Engine {
     /// # Errors
     /// As the database says.
     pub async fn tick(&self, now: i64) -> Result<Option<i64>, EngineError> {
+        // One look at a time in one process: a second would only repeat the plugins' calls.
+        let _alone = self.shared.ticking.lock().await;
         loop {
             let due = self
                 .parts()
@@ -32,9 +37,18 @@ impl Engine {
             if due.is_empty() {
                 break;
             }
+            // Cases side by side, what concerns one case in its order.
+            let mut cases: BTreeMap<String, Vec<Waiting>> = BTreeMap::new();
             for waiting in due {
-                self.settle_one(&waiting).await?;
+                cases.entry(waiting.number.clone()).or_default().push(waiting);
             }
+            let settled = cases.into_values().map(|rows| async move {
+                for row in rows {
+                    self.settle_one(&row).await?;
+                }
+                Ok::<_, EngineError>(())
+            });
+            join_all(settled).await.into_iter().collect::<Result<(), _>>()?;
         }
         self.clocks(now).await?;
         let next = self

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use idp_store::{StoreError, Tx};
 use plugins_hall::call::{Effect, Failure, Outcome, Problem};
+use plugins_hall::deadline::Deadline;
 use plugins_hall::machine::STAY;
 use plugins_hall::text::{Text, text};
 use plugins_store::inbox::{self, Waiting};
@@ -66,8 +67,9 @@ impl Engine {
         let event = heard(&event, &actor);
         let seed = [case.number.as_str(), &event.seq.to_string()];
         let mut context = self.shared.context(item, actor, attributes, event.at, &seed);
-        // The price is that of the day of submission: cases keep the old fee (domain.md §8).
-        context.quotes = item.quotes_at(case.opened_at);
+        // The price is that of the day of acceptance: cases keep the old fee (domain.md §8).
+        let clock: Deadline = serde_json::from_value(case.clock.clone()).unwrap_or_default();
+        context.quotes = item.quotes_at(clock.accepted.unwrap_or_else(|| self.now()));
         self.parts().failpoints.reached("turn.call");
         let first = event.kind == "case.submitted";
         let answer = if first {

@@ -26,6 +26,9 @@ const MESSAGES: i64 = 6;
 /// How often an effect that nobody knows about is asked for before an operator must look.
 const ASKED: i64 = 40;
 
+/// Longest sleep, milliseconds: what another node wrote before it died is found after this.
+const LONGEST: i64 = 60_000;
+
 /// The outbox worker. One a node; several nodes share the rows.
 pub struct Worker {
     engine: Engine,
@@ -53,26 +56,18 @@ impl Worker {
         let mut shutdown = pin!(shutdown);
         loop {
             let wait = match self.step().await {
-                Ok(None) => None,
-                Ok(Some(at)) => Some((at - self.engine.now()).max(0)),
+                Ok(None) => LONGEST,
+                Ok(Some(at)) => (at - self.engine.now()).clamp(0, LONGEST),
                 Err(cause) => {
                     tracing::error!(%cause, "the outbox worker cannot work");
-                    Some(1_000)
+                    1_000
                 }
             };
-            let sleep = async {
-                match wait {
-                    Some(wait) => {
-                        let wait = u64::try_from(wait).unwrap_or_default();
-                        tokio::time::sleep(Duration::from_millis(wait)).await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
+            let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
             tokio::select! {
                 () = &mut shutdown => return,
                 () = self.engine.parts().wake.notified() => {}
-                () = sleep => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }

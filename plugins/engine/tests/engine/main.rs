@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
 
 mod clock;
+mod crash;
 mod line;
 mod money;
 mod outside;

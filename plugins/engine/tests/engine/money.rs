@@ -66,7 +66,7 @@ async fn a_failed_payment_makes_room_for_a_new_attempt_and_a_late_success_is_giv
     let number = stage.apply(PASSPORT, "t1").await;
     let first = stage.engine.start_payment("sub-1", &number).await.unwrap();
     stage.bank.failed.lock().unwrap().insert(first.order_id.clone());
-    stage.notice(&first.order_id).await;
+    stage.notice_of(&first.order_id, "51").await;
     stage.work().await;
     assert_eq!(stage.count(&number, "payment.failed").await, 1);
     let second = stage.see(&number).await.payment.unwrap();
@@ -76,14 +76,32 @@ async fn a_failed_payment_makes_room_for_a_new_attempt_and_a_late_success_is_giv
     // The old attempt succeeds after all, and the bank tells so under another notice.
     stage.bank.failed.lock().unwrap().clear();
     stage.bank.pay(&first.order_id, first.minor);
-    stage.later(1_000);
-    let fields = [
-        ("orderId".to_owned(), first.order_id.clone()),
-        ("signature".to_owned(), "good".to_owned()),
-    ];
-    // The same notice twice is one; asking goes on under a new one.
-    stage.engine.payment_notice(&fields).await.unwrap();
+    stage.notice(&first.order_id).await;
     stage.work().await;
+    assert_eq!(stage.count(&number, "refund.settled").await, 1);
+    assert_eq!(stage.bank.refunds.lock().unwrap().len(), 1);
+    assert_eq!(stage.state(&number).await, "review");
+    assert_eq!(stage.balances().await, held());
+}
+
+async fn an_old_attempt_that_succeeds_first_is_the_payment(stage: Stage) {
+    let number = stage.apply(PASSPORT, "t1").await;
+    let first = stage.engine.start_payment("sub-1", &number).await.unwrap();
+    stage.bank.failed.lock().unwrap().insert(first.order_id.clone());
+    stage.notice_of(&first.order_id, "51").await;
+    stage.work().await;
+    let second = stage.engine.start_payment("sub-1", &number).await.unwrap();
+    stage.bank.failed.lock().unwrap().clear();
+    stage.bank.pay(&first.order_id, first.minor);
+    stage.notice(&first.order_id).await;
+    stage.work().await;
+    assert_eq!(stage.state(&number).await, "review");
+    // The tab of the second attempt was still open.
+    stage.bank.pay(&second.order_id, second.minor);
+    stage.notice(&second.order_id).await;
+    stage.work().await;
+    assert_eq!(stage.bank.refunds.lock().unwrap().len(), 1);
+    assert_eq!(stage.state(&number).await, "review");
     assert_eq!(stage.balances().await, held());
 }
 
@@ -142,6 +160,7 @@ crate::on_both! {
     lost => super::a_lost_notice_is_made_good_by_asking;
     lie => super::another_amount_is_not_this_payment;
     failed => super::a_failed_payment_makes_room_for_a_new_attempt_and_a_late_success_is_given_back;
+    first => super::an_old_attempt_that_succeeds_first_is_the_payment;
     late => super::who_pays_after_withdrawing_gets_the_money_back;
     withdrawn => super::who_withdraws_after_paying_gets_the_money_back_once;
     decided => super::nothing_is_withdrawn_after_the_decision;

@@ -156,7 +156,7 @@ impl Plugin {
                 vec![Effect::BookShipment {
                     id,
                     kind: "document".into(),
-                    to: "applicant".into(),
+                    to: "delivery.address".into(),
                     contents: vec!["passport".into()],
                     key,
                 }],
@@ -263,7 +263,8 @@ impl PaymentGateway for Gateway {
             return Err(PortError { code: "signature", cause: "it does not verify".to_owned() });
         }
         let order_id = of("orderId").unwrap();
-        Ok(Notice { source_id: format!("n-{order_id}"), order_id })
+        let outcome = of("respCode").unwrap_or_default();
+        Ok(Notice { source_id: format!("{order_id} {outcome}"), order_id })
     }
 }
 

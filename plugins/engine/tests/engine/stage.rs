@@ -32,12 +32,27 @@ pub(crate) struct Stage {
     _file: Option<tempfile::TempDir>,
 }
 
-/// Remembers the steps that were passed.
+/// Remembers the steps that were passed, and stops the program at the one that is set.
 #[derive(Default)]
-pub(crate) struct Steps(pub(crate) Mutex<Vec<&'static str>>);
+pub(crate) struct Steps {
+    pub(crate) passed: Mutex<Vec<&'static str>>,
+    /// How many further steps until the end.
+    pub(crate) fuse: Mutex<Option<usize>>,
+}
 impl Failpoints for Steps {
     fn reached(&self, step: &'static str) {
-        self.0.lock().unwrap().push(step);
+        self.passed.lock().unwrap().push(step);
+        let mut fuse = self.fuse.lock().unwrap();
+        match *fuse {
+            Some(0) => {
+                *fuse = None;
+                drop(fuse);
+                // Unwinds the task that runs the step: what it held in memory is gone.
+                std::panic::resume_unwind(Box::new("stopped"));
+            }
+            Some(left) => *fuse = Some(left - 1),
+            None => {}
+        }
     }
 }
 
@@ -67,8 +82,8 @@ fn over(db: Db, file: Option<tempfile::TempDir>) -> Stage {
     let steps = Arc::new(Steps::default());
     let counterparts: Vec<Arc<dyn Counterpart>> =
         vec![bank.clone(), carrier.clone(), telephone.clone()];
-    let auto = BTreeMap::from([("auto_approve".to_owned(), "true".to_owned())]);
-    let items = BTreeMap::from([(ENDORSEMENT.to_owned(), auto)]);
+    let person = BTreeMap::from([("auto_approve".to_owned(), "false".to_owned())]);
+    let items = BTreeMap::from([(PASSPORT.to_owned(), person)]);
     let engine = Engine::new(Parts {
         db: db.clone(),
         ambient,
@@ -191,8 +206,12 @@ impl Stage {
     }
 
     pub(crate) async fn notice(&self, order_id: &str) {
-        let fields =
-            [("orderId".into(), order_id.to_owned()), ("signature".into(), "good".to_owned())];
+        self.notice_of(order_id, "00").await;
+    }
+
+    pub(crate) async fn notice_of(&self, order_id: &str, outcome: &str) {
+        let fields = [("orderId", order_id), ("signature", "good"), ("respCode", outcome)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.engine.payment_notice(&fields).await.unwrap();
     }
 
