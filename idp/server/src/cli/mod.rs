@@ -49,10 +49,10 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data", global = true)]
     pub config: Option<PathBuf>,
     /// A demo's data directory.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 }
 

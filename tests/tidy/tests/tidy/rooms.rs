@@ -36,8 +36,8 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("plugin-sdk/macros", &[], &["tokio", "axum", "sqlx", "wasmtime", "reqwest"]),
 ];
 
-/// The binary sees everything; tests see what they test.
-const FREE: &[&str] = &["idp/server", "tests/kit", "tests/flows", "tests/plugins", "tests/browser"];
+/// The binary sees everything.
+const FREE: &[&str] = &["idp/server"];
 
 fn manifest(room: &str) -> Table {
     let path = tests_tidy::root().join(room).join("Cargo.toml");

@@ -1,1 +1,0 @@
-//! The line in a real browser, with pictures.

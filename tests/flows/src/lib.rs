@@ -1,1 +1,0 @@
-//! Stories told over the kit, on both databases.

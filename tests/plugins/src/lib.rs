@@ -1,1 +1,0 @@
-//! Hostile and clumsy plugins inside the real host.
