@@ -52,7 +52,10 @@ async fn begin(place: &place::Place) -> Result<(), Failure> {
     let file = place.directory.join("demo.json");
     deploy(&place.config, move |_| {
         // Last, because programs take its presence as "ready".
-        if let Err(cause) = std::fs::write(&file, written) {
+        // Whole or not at all: a program may read it at this very moment.
+        let whole = file.with_extension("json.new");
+        let done = std::fs::write(&whole, written).and_then(|()| std::fs::rename(&whole, &file));
+        if let Err(cause) = done {
             tracing::error!(%cause, file = %file.display(), "demo.json cannot be written");
         }
         crate::cli::data(told);

@@ -34,16 +34,18 @@ impl Deployment {
             command.args(["--database-url", &url]);
         }
         command.stdout(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let ready = directory.path().join("demo.json");
+        let child = command.spawn().unwrap();
+        // From here on whatever fails stops the demo.
+        let mut demo = Self { child, directory, json: Value::Null };
+        let ready = demo.directory.path().join("demo.json");
         let begun = Instant::now();
         while !ready.exists() {
-            assert!(child.try_wait().unwrap().is_none(), "the demo ended before it was ready");
+            assert!(demo.child.try_wait().unwrap().is_none(), "the demo ended before it was ready");
             assert!(begun.elapsed() < Duration::from_secs(120), "the demo is not ready");
             std::thread::yield_now();
         }
-        let json = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();
-        Self { child, directory, json }
+        demo.json = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();
+        demo
     }
 
     pub(crate) fn text(&self, path: &str) -> String {
