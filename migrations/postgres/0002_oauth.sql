@@ -42,7 +42,8 @@ create table flow (
     request bytea not null,
     created_at bigint not null,
     expires_at bigint not null,
-    consented bigint not null default 0,
+    -- Who allowed it in this flow: another person who signs in later has not.
+    consented text,
     denied text,
     answered_at bigint
 );
@@ -67,6 +68,8 @@ create table issued_grant (
     person_id text not null,
     kind text not null,
     session_id text,
+    -- 1: outlives the session (offline_access).
+    offline bigint not null,
     detail text not null,
     created_at bigint not null,
     expires_at bigint not null,

@@ -42,7 +42,8 @@ create table flow (
     request blob not null,
     created_at integer not null,
     expires_at integer not null,
-    consented integer not null default 0,
+    -- Who allowed it in this flow: another person who signs in later has not.
+    consented text,
     denied text,
     answered_at integer
 );
@@ -67,6 +68,8 @@ create table issued_grant (
     person_id text not null,
     kind text not null,
     session_id text,
+    -- 1: outlives the session (offline_access).
+    offline integer not null,
     detail text not null,
     created_at integer not null,
     expires_at integer not null,

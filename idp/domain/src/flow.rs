@@ -29,7 +29,7 @@ pub struct Facts {
 pub struct Progress {
     /// When the request came, milliseconds UTC.
     pub created_at: i64,
-    /// The person allowed it in this flow.
+    /// The person who is signed in allowed it in this flow.
     pub consented: bool,
     /// Milliseconds UTC.
     pub now: i64,

@@ -15,7 +15,8 @@ pub struct Line {
     /// Milliseconds UTC.
     pub at: i64,
     /// `sign_in`, `sign_in_failed`, `sign_out`, `consent`, `consent_withdrawn`, `claims_released`,
-    /// `proofing_raised`, `registered`, `plugin_call`, `officer_look`, `session_ended`, `frozen`.
+    /// `proofing_raised`, `registered`, `plugin_call`, `officer_look`, `session_ended`, `frozen`,
+    /// `token_reused`.
     pub kind: &'static str,
     /// Who did it: `self`, a client's id, an officer's id, a plugin.
     pub actor: String,

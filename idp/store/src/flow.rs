@@ -16,7 +16,7 @@ statement!(
 );
 statement!(
     CONSENTED,
-    "update flow set consented = 1 where id = $1 and answered_at is null and expires_at > $2"
+    "update flow set consented = $3 where id = $1 and answered_at is null and expires_at > $2"
 );
 statement!(DENY, "update flow set denied = $2 where id = $1 and answered_at is null");
 statement!(
@@ -40,8 +40,8 @@ pub struct Stored {
     pub request: AuthorizationRequest,
     /// Milliseconds UTC.
     pub created_at: i64,
-    /// The person allowed it in this flow.
-    pub consented: bool,
+    /// The person who allowed it in this flow.
+    pub consented: Option<String>,
     /// The error code with which the person ended it.
     pub denied: Option<String>,
 }
@@ -79,17 +79,17 @@ pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, Sto
         request: serde_json::from_slice(&request)
             .map_err(|cause| StoreError::Data(cause.to_string()))?,
         created_at: row.int("created_at")?,
-        consented: row.flag("consented")?,
+        consented: row.text_opt("consented")?,
         denied: row.text_opt("denied")?,
     }))
 }
 
-/// Remembers that the person allowed it.
+/// Remembers who allowed it.
 ///
 /// # Errors
 /// As the database says.
-pub async fn consented(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
-    Ok(tx.execute(&CONSENTED, args![id, now]).await? == 1)
+pub async fn consented(tx: &mut Tx, id: &str, person: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&CONSENTED, args![id, now, person]).await? == 1)
 }
 
 /// Ends it with an error code.

@@ -7,7 +7,7 @@ use crate::{Row, StoreError, Tx, args, statement};
 statement!(
     CREATE,
     "insert into issued_grant (id, client_id, person_id, kind, session_id, detail, created_at,
-     expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+     expires_at, offline) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 );
 statement!(
     FIND,
@@ -33,7 +33,7 @@ statement!(
 statement!(
     REVOKE_OF_SESSION,
     "update issued_grant set revoked_at = $2
-     where session_id = $1 and revoked_at is null and detail not like '%\"offline\":true%'"
+     where session_id = $1 and revoked_at is null and offline = 0"
 );
 statement!(
     REVOKE_OF_PERSON,
@@ -119,7 +119,8 @@ pub async fn create(tx: &mut Tx, grant: &Grant) -> Result<(), StoreError> {
         grant.session_id.as_deref(),
         detail,
         grant.created_at,
-        grant.expires_at
+        grant.expires_at,
+        grant.detail.offline
     ];
     tx.execute(&CREATE, row).await.map(drop)
 }

@@ -3,8 +3,8 @@
 use crate::{StoreError, Tx, code, flow, grant, refresh, session, single_use};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
-/// zero. What expired within the last day stays, for whoever looks into what happened and so that
-/// the replay of a code is still known as one.
+/// zero. What expired within the last day stays, so that the replay of a code is still known as
+/// one; requests that nobody answered go at once, because anybody can make them.
 ///
 /// # Errors
 /// As the database says.
@@ -12,7 +12,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     const DAY: i64 = 86_400_000;
     let before = now - DAY;
     let mut removed = code::prune(tx, before).await?;
-    removed += flow::prune(tx, before).await?;
+    removed += flow::prune(tx, now).await?;
     removed += session::prune(tx, before).await?;
     removed += refresh::prune(tx, before).await?;
     removed += grant::prune(tx, before).await?;

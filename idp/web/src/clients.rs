@@ -133,9 +133,9 @@ fn read(ambient: &Ambient, mut value: Value) -> Result<(Client, Option<String>),
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
     );
     match (wants, given) {
-        // A secret is hashed once, not slowly: it has to be random, and so cannot be short.
-        (true, Some(secret)) if secret.len() < 32 => Err(Refused::Faults(vec![
-            "`client_secret` has fewer than 32 characters; leave it out and one is made.".into(),
+        // The stored hash is keyed, so that only guessing at the endpoint remains.
+        (true, Some(secret)) if secret.len() < 16 => Err(Refused::Faults(vec![
+            "`client_secret` has fewer than 16 characters; leave it out and one is made.".into(),
         ])),
         (true, Some(secret)) => Ok((client, Some(secret))),
         (true, None) => Ok((client, Some(ambient.secret()))),

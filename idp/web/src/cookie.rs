@@ -21,9 +21,11 @@ pub(crate) fn get<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     all(headers).find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// A cookie's name with the issuer's port.
+/// A cookie's name with the issuer's port. Over TLS the name itself makes browsers refuse it from
+/// a neighbouring host (RFC 6265bis §4.1.3.2; attacks row 20).
 pub(crate) fn name(state: &State, stem: &str) -> String {
-    format!("{stem}_{}", state.settings.port)
+    let prefix = if state.settings.secure { "__Host-" } else { "" };
+    format!("{prefix}{stem}_{}", state.settings.port)
 }
 
 /// `Set-Cookie` for a secret of ours: out of reach of scripts, sent with navigations from other

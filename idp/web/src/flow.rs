@@ -34,8 +34,8 @@ pub struct Flow {
     pub client: Arc<Client>,
     /// Milliseconds UTC.
     pub created_at: i64,
-    /// The person allowed it in this flow.
-    pub consented: bool,
+    /// The person who allowed it in this flow.
+    pub consented: Option<String>,
     /// The error code with which the person ended it.
     pub denied: Option<String>,
 }
@@ -88,7 +88,7 @@ pub(crate) async fn begin(
         browser_hash: ambient::hash(&secret),
         request,
         created_at: now,
-        consented: false,
+        consented: None,
         denied: None,
     };
     state
@@ -102,7 +102,7 @@ pub(crate) async fn begin(
     // site arrives without the cookies that it must not overwrite.
     let mut cookies =
         vec![cookie::set(state, &cookie_name(state, &id), &secret, Some(lifetime / 1000))];
-    let stem = cookie::name(state, STEM);
+    let stem = format!("{}_", cookie::name(state, STEM));
     let mut open: Vec<&str> =
         cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&stem)).collect();
     open.sort_unstable();
@@ -165,17 +165,20 @@ pub async fn consent(state: &State, flow: &Flow, person: &str) -> Result<(), Sto
             let (person, id) = (person.clone(), id.clone());
             let (asked, client) = (asked.clone(), client.clone());
             Box::pin(async move {
-                if !idp_store::flow::consented(tx, &id, now).await? {
+                if !idp_store::flow::consented(tx, &id, &person, now).await? {
                     return Ok(());
                 }
                 let earlier = idp_store::consent::find(tx, &person, &client.client_id).await?;
-                let given = earlier.as_ref().map(given);
+                // What was allowed to another name is not allowed to this one (attacks row 34).
+                let name = face(&client);
+                let given =
+                    earlier.as_ref().filter(|earlier| earlier.client_name == name).map(given);
                 let (scope, claims) = asked.with(given.as_ref());
                 let consent = Consent {
                     client_id: client.client_id.clone(),
                     scope,
                     claims,
-                    client_name: face(&client),
+                    client_name: name,
                     granted_at: now,
                 };
                 idp_store::consent::allow(tx, &person, &consent).await?;

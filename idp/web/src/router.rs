@@ -44,9 +44,9 @@ fn ours(headers: &HeaderMap, issuer: &str) -> bool {
         return matches!(site, "same-origin" | "none");
     }
     match text("origin") {
-        // A page under `no-referrer` sends the opaque origin with its own forms (Fetch §3.1), and
-        // so may any other: without Sec-Fetch-Site, SameSite cookies have to hold.
-        None | Some("null") => true,
+        // Programs.
+        None => true,
+        // Our pages send their own origin; the opaque one is a sandboxed frame's.
         Some(origin) => url::Url::parse(issuer)
             .is_ok_and(|issuer| issuer.origin().ascii_serialization() == origin),
     }
@@ -118,5 +118,6 @@ mod tests {
         assert!(!ours(with("sec-fetch-site", "same-site")));
         assert!(!ours(with("origin", "http://localhost:8081")));
         assert!(!ours(with("origin", "https://evil.example")));
+        assert!(!ours(with("origin", "null")));
     }
 }

@@ -172,33 +172,37 @@ pub async fn start(
         seen_at: now,
         expires_at: now + absolute,
     };
-    let text = format!("{PREFIX}{}{}", stored.id, token.secret);
+    let (secret, fresh) = (token.secret, token.id);
     let (renews, ended) = match before {
         Some(before) if before.who == new.who => (true, None),
         other => (false, other.map(|before| before.id)),
     };
-    state
+    let id: String = state
         .db
         .write("session_start", move |tx: &mut Tx| {
-            let (stored, ended) = (stored.clone(), ended.clone());
+            let (mut stored, ended, fresh) = (stored.clone(), ended.clone(), fresh.clone());
             Box::pin(async move {
                 if let Some(ended) = ended {
                     finish(tx, &ended, now).await?;
                 }
                 let renewed = renews && idp_store::session::renew(tx, &stored).await?;
                 if !renewed {
+                    // The browser's own may have ended a moment ago: then this is another.
+                    stored.id = fresh;
                     idp_store::session::start(tx, &stored).await?;
                 }
                 if stored.kind != "citizen" {
-                    return Ok(());
+                    return Ok(stored.id);
                 }
                 let details = json!({"amr": stored.amr, "device": stored.device});
                 let line =
                     audit::Line { at: now, kind: "sign_in", actor: "self".to_owned(), details };
-                audit::append(tx, &stored.person_id, line).await
+                audit::append(tx, &stored.person_id, line).await?;
+                Ok::<_, StoreError>(stored.id)
             })
         })
         .await?;
+    let text = format!("{PREFIX}{id}{secret}");
     Ok(cookie::set(state, &cookie::name(state, STEM), &text, None))
 }
 

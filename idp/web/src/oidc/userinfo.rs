@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, extract};
 use http::{HeaderMap, header};
-use idp_protocol::claims::for_userinfo;
+use idp_protocol::claims::{for_userinfo, group};
 use idp_protocol::scope::Scope;
 use idp_protocol::{ErrorCode, ProtocolError};
 use idp_store::grant::Grant;
@@ -34,15 +34,27 @@ pub(crate) async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let token = match (in_header(&headers), headers.contains_key(header::CONTENT_TYPE)) {
-        (Some(token), _) => Some(token),
-        (None, false) => None,
-        (None, true) => match request::form(&headers, body) {
-            Ok(form) => form.get("access_token").map(str::to_owned),
-            Err(failure) => return failure.body(&headers),
-        },
+    let sent = match in_body(&headers, body) {
+        Ok(sent) => sent,
+        Err(failure) => return failure.body(&headers),
     };
-    respond(answer(&state, token).await, &headers)
+    match (in_header(&headers), sent) {
+        // RFC 6750 §2: not more than one method in a request.
+        (Some(_), Some(_)) => {
+            let text = "The access token stands in the header and in the body.";
+            respond(Err(Some(ProtocolError::invalid_request(text).into())), &headers)
+        }
+        (header, body) => respond(answer(&state, header.or(body)).await, &headers),
+    }
+}
+
+fn in_body(headers: &HeaderMap, body: Body) -> Result<Option<String>, Failure> {
+    let empty = body.as_ref().is_ok_and(bytes::Bytes::is_empty);
+    if empty && !headers.contains_key(header::CONTENT_TYPE) {
+        return Ok(None);
+    }
+    let form = request::form(headers, body)?;
+    Ok(form.get("access_token").map(str::to_owned))
 }
 
 fn in_header(headers: &HeaderMap) -> Option<String> {
@@ -88,7 +100,12 @@ async fn answer(
     }
     let known = state.clients.find(state, &grant.client_id).await.map_err(failed)?;
     let known = known.ok_or(told(REFUSED.into()))?;
-    let names = for_userinfo(&scope, &grant.detail.claims);
+    let mut names = for_userinfo(&scope, &grant.detail.claims);
+    // A token that was narrowed at a refresh is narrow for claims asked for by name, too.
+    let granted = Scope::parse(&grant.detail.scope).unwrap_or_default();
+    if !granted.within(&scope) {
+        names.retain(|name| group(name).is_some_and(|word| scope.has(word)));
+    }
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let mut released = Map::new();
     // OpenID Connect Core §5.3.2: sub always, the ID token's.

@@ -49,8 +49,11 @@ async fn go_on(state: &State, headers: &HeaderMap, id: &str) -> Result<Response,
         Some(session) => Some(facts(state, &flow, session).await?),
         None => None,
     };
-    let progress =
-        Progress { created_at: flow.created_at, consented: flow.consented, now: state.now() };
+    // Attacks row 34: a consent is its person's, whoever signs in at this browser later.
+    let consented = signed_in
+        .as_ref()
+        .is_some_and(|session| flow.consented.as_deref() == Some(session.who.id()));
+    let progress = Progress { created_at: flow.created_at, consented, now: state.now() };
     match (rules::next(&flow.request, progress, facts.as_ref()), signed_in, facts) {
         (Step::SignIn, ..) => Ok(page("signin", &flow)),
         (Step::StepUp, ..) => Ok(page("stepup", &flow)),
@@ -236,10 +239,13 @@ struct Made {
 }
 
 impl Made {
-    /// False if the flow was answered before: one request, one code.
+    /// False if the flow was answered before (one request, one code) or the session has ended.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        if !idp_store::flow::answer(tx, &self.flow_id, now).await? {
+        // A sign-out since the decision was made holds: its session must still stand.
+        let session = grant.session_id.as_deref().unwrap_or_default();
+        let stands = idp_store::session::find(tx, session, now).await?.is_some();
+        if !stands || !idp_store::flow::answer(tx, &self.flow_id, now).await? {
             return Ok(false);
         }
         idp_store::grant::create(tx, grant).await?;

@@ -203,8 +203,26 @@ async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen(hou
         "redirect_uris": ["https://b.example/cb"], "scope": "openid profile phone"});
     clients::update(&house.state.db, &house.state.ambient, renamed).await.unwrap();
     house.state.clients.forget();
-    let answer = ask_b(&mut browser, &house, "openid profile", "").await;
+    let answer = ask_b(&mut browser, &house, "openid", "").await;
     assert!(answer.starts_with("/consent?flow="), "{answer}");
+    // What was allowed to the old name does not come along.
+    let waiting = flow::load(&house.state, &browser.headers(), id(&answer)).await.unwrap().unwrap();
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    assert!(ask_b(&mut browser, &house, "openid", "none").await.contains("code="));
+    let wider = ask_b(&mut browser, &house, "openid profile", "none").await;
+    assert!(wider.contains("error=consent_required"), "{wider}");
+}
+
+async fn attack_34_a_consent_is_its_persons_and_not_the_browsers(house: House) {
+    house.person("p2", 2).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let asked = ask_b(&mut browser, &house, "openid profile", "").await;
+    let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    // She leaves; he signs in at the same browser and finds the address.
+    browser.sign_in(&house, Who::Citizen("p2".into())).await;
+    let resumed = browser.get(&house, &waiting.resume()).await;
+    assert!(resumed.location().starts_with("/consent?flow="), "{resumed:?}");
 }
 
 async fn a_refusal_and_a_withdrawal_hold(house: House) {
@@ -340,6 +358,7 @@ super::house::on_both! {
     levels_are_stepped_up_once_and_giving_up_is_told;
     attack_20_a_flow_is_of_one_browser_and_a_session_of_one_person;
     attack_34_consent_is_remembered_and_asked_again_when_it_would_widen;
+    attack_34_a_consent_is_its_persons_and_not_the_browsers;
     a_refusal_and_a_withdrawal_hold;
     core_8_1_two_partners_cannot_join_their_lists;
     form_post_1_answers_and_errors_travel_in_the_body;

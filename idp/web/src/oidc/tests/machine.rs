@@ -114,6 +114,11 @@ async fn rfc_7662_who_may_see_what(house: House) {
             house.post("/oauth2/introspect", &[], &[&b[..], &[("token", token)]].concat()).await;
         assert_eq!(answer.json(), json!({"active": false}));
     }
+    // A legal basis is about consent; it makes nobody a reader of others' tokens.
+    let own = [("grant_type", "client_credentials"), b[0], b[1]];
+    let of_b = house.post("/oauth2/token", &[], &own).await.json();
+    let of_b = of_b["access_token"].as_str().unwrap();
+    assert!(!house.active(of_b).await);
     let public = [("client_id", "public"), ("token", access)];
     let answer = house.post("/oauth2/introspect", &[], &public).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -176,6 +181,8 @@ async fn core_5_3_userinfo_by_header_and_body(house: House) {
         house.send(Method::POST, "/oauth2/userinfo", &[bearer(access)], "").await.json();
     let by_body = house.post("/oauth2/userinfo", &[], &[("access_token", access)]).await.json();
     assert_eq!(by_header, by_body);
+    let both = house.post("/oauth2/userinfo", &[bearer(access)], &[("access_token", access)]).await;
+    assert_eq!((both.status, both.error().as_str()), (StatusCode::BAD_REQUEST, "invalid_request"));
     let nothing = get(&house, "/oauth2/userinfo").await;
     assert_eq!(nothing.status, StatusCode::UNAUTHORIZED);
     assert!(!nothing.headers["www-authenticate"].to_str().unwrap().contains("error"));

@@ -96,6 +96,45 @@ async fn attack_10_absolute_expiry_scope_and_client_hold(house: House) {
     assert_eq!(house.refresh(&last).await.error(), "invalid_grant", "30 days in all");
 }
 
+async fn attack_10_what_the_registration_loses_is_refreshed_no_more(house: House) {
+    let claims = r#"{"userinfo":{"email":null}}"#;
+    let mut browser = Browser::signed_in(&house).await;
+    let first = browser.tokens(&house, &[("claims", claims)]).await;
+    // Narrowed by the client itself: claims by name are narrowed as well.
+    let refresh = ("grant_type", "refresh_token");
+    let narrow =
+        [refresh, ("refresh_token", text(&first, "refresh_token")), ("scope", "openid phone")];
+    let narrow = house.token(&narrow).await.json();
+    let userinfo = house.userinfo(text(&narrow, "access_token")).await.json();
+    assert!(userinfo["phone_number"].is_string());
+    assert!(userinfo["email"].is_null() && userinfo["name"].is_null(), "{userinfo}");
+    // Narrowed by the operator.
+    let less = serde_json::json!({"client_id": "a", "redirect_uris": [super::house::BACK],
+        "grant_types": ["authorization_code", "refresh_token"], "scope": "openid profile"});
+    crate::clients::update(&house.state.db, &house.state.ambient, less).await.unwrap();
+    house.state.clients.forget();
+    let after = house.refresh(text(&narrow, "refresh_token")).await.json();
+    assert_eq!(text(&after, "scope"), "openid profile");
+}
+
+async fn attack_09_a_reuse_is_told_to_the_person(house: House) {
+    let first = tokens(&house).await;
+    let first = text(&first, "refresh_token");
+    house.refresh(first).await;
+    house.wait(60_000);
+    assert_eq!(house.refresh(first).await.error(), "invalid_grant");
+    let newest = house
+        .state
+        .db
+        .read("test", |tx: &mut idp_store::Tx| {
+            Box::pin(async move { idp_store::audit::list(tx, "p1", i64::MAX, 1).await })
+        })
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!((newest.kind.as_str(), newest.actor.as_str()), ("token_reused", "a"));
+}
+
 async fn attack_26_a_frozen_account_gets_nothing_by_any_grant(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
@@ -142,5 +181,7 @@ super::house::on_both! {
     attack_09_a_token_two_rotations_old_ends_the_family_at_once;
     attack_09_parallel_retries_get_one_successor;
     attack_10_absolute_expiry_scope_and_client_hold;
+    attack_10_what_the_registration_loses_is_refreshed_no_more;
+    attack_09_a_reuse_is_told_to_the_person;
     attack_26_a_frozen_account_gets_nothing_by_any_grant;
 }

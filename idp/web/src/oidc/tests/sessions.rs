@@ -28,6 +28,19 @@ async fn a_session_ends_by_idleness_and_by_age(house: House) {
     assert!(!stands(&house, &browser).await, "twelve hours in all");
 }
 
+async fn a_sign_in_beside_a_sign_out_begins_another_session(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let before = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    // Again as the same person: the same session, an honest level.
+    browser.sign_in(&house, Who::Citizen("p1".into())).await;
+    let again = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    assert_eq!((&again.id, again.auth_level), (&before.id, 1));
+    session::end(&house.state, &before.id, &before.who, "sign_out").await.unwrap();
+    browser.sign_in(&house, Who::Citizen("p1".into())).await;
+    let after = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    assert_ne!(after.id, before.id);
+}
+
 async fn a_person_sees_and_ends_their_own_sessions_only(house: House) {
     house.person("p2", 2).await;
     let (one, two) = (Browser::signed_in(&house).await, Browser::signed_in(&house).await);
@@ -116,6 +129,7 @@ async fn what_has_expired_is_removed_in_steps(house: House) {
 
 super::house::on_both! {
     a_session_ends_by_idleness_and_by_age;
+    a_sign_in_beside_a_sign_out_begins_another_session;
     a_person_sees_and_ends_their_own_sessions_only;
     this_was_not_me_ends_every_token_at_once;
     registrations_are_checked_whole_and_secrets_shown_once;

@@ -87,7 +87,7 @@ async fn take(
     }
     // RFC 6749 §4.1.2: used more than once, so everything that came from it ends.
     if code.used_at.is_some() {
-        return replayed(tx, &code.grant_id, client_id, now).await;
+        return replayed(tx, &code.grant_id, now).await;
     }
     // RFC 6749 §4.1.2: short-lived (attacks row 3).
     if code.expires_at <= now {
@@ -104,7 +104,7 @@ async fn take(
     }
     // Of two redemptions at once, one finds it unused (attacks row 2).
     if !idp_store::code::consume(tx, &code.id, client_id, now).await? {
-        return replayed(tx, &code.grant_id, client_id, now).await;
+        return replayed(tx, &code.grant_id, now).await;
     }
     let Some(grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
         return Ok(Err(REFUSED));
@@ -116,13 +116,10 @@ async fn take(
     Ok(Ok(Redeemed { grant, nonce: code.nonce }))
 }
 
-async fn replayed(
-    tx: &mut Tx,
-    grant_id: &str,
-    client_id: &str,
-    now: i64,
-) -> Result<Outcome, StoreError> {
-    idp_store::grant::revoke(tx, grant_id, now).await?;
-    tracing::warn!(client_id, "a code was used twice: what came from it is revoked");
+async fn replayed(tx: &mut Tx, grant_id: &str, now: i64) -> Result<Outcome, StoreError> {
+    if let Some(grant) = idp_store::grant::find(tx, grant_id, now).await? {
+        idp_store::grant::revoke(tx, grant_id, now).await?;
+        super::tell_reuse(tx, &grant, now).await?;
+    }
     Ok(Err(REFUSED))
 }

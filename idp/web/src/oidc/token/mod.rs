@@ -58,3 +58,21 @@ async fn gate(tx: &mut Tx, grant: &idp_store::grant::Grant) -> Result<bool, idp_
     }
     Ok(idp_store::account::gate_of(tx, &grant.person_id).await?.is_ok())
 }
+
+/// Raises the event of a reuse: somebody else may hold a copy, and the person whose data it opens
+/// sees it in their trail (ASVS 10.4.5).
+async fn tell_reuse(
+    tx: &mut Tx,
+    grant: &idp_store::grant::Grant,
+    now: i64,
+) -> Result<(), idp_store::StoreError> {
+    let client_id = &grant.client_id;
+    tracing::warn!(client_id, "a code or refresh token was used twice: its grant is revoked");
+    if grant.kind != "citizen" {
+        return Ok(());
+    }
+    let details = serde_json::json!({"client": client_id});
+    let actor = client_id.clone();
+    let line = idp_store::audit::Line { at: now, kind: "token_reused", actor, details };
+    idp_store::audit::append(tx, &grant.person_id, line).await
+}

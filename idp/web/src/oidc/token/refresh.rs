@@ -45,7 +45,7 @@ pub(super) async fn refresh(
     let next = successor(&state.refresh_key, &token);
     let turn = Turn {
         next: ambient::hash(&next),
-        client_id: client.client_id.clone(),
+        client: client.clone(),
         asked: asked.clone(),
         now: state.now(),
         window: state.settings.lifetimes.refresh_window_ms,
@@ -60,7 +60,7 @@ pub(super) async fn refresh(
         .await
         .map_err(|cause: StoreError| Failure::from(cause))?;
     let grant = outcome?;
-    let granted = Scope::parse(&grant.detail.scope)?;
+    let granted = granted(&grant, client);
     let issue = Issue {
         client,
         grant: &grant,
@@ -71,12 +71,17 @@ pub(super) async fn refresh(
     issue::of_grant(state, issue).await
 }
 
+/// What was granted, less what the operator has since taken from the registration.
+fn granted(grant: &Grant, client: &Client) -> Scope {
+    Scope::parse(&grant.detail.scope).unwrap_or_default().only(&client.scopes())
+}
+
 #[derive(Clone)]
 struct Turn {
     token: Token,
     /// Digest of the successor's secret.
     next: String,
-    client_id: String,
+    client: Arc<Client>,
     asked: Option<Scope>,
     now: i64,
     window: i64,
@@ -93,7 +98,7 @@ impl Turn {
             return Ok(Err(REFUSED));
         };
         // RFC 6749 §6: issued to this client (attacks row 10).
-        if grant.client_id != self.client_id || family.expires_at <= self.now {
+        if grant.client_id != self.client.client_id || family.expires_at <= self.now {
             return Ok(Err(REFUSED));
         }
         let current = self.token.matches(&family.secret_hash);
@@ -102,12 +107,14 @@ impl Turn {
         // RFC 9700 §4.14.2: a used token comes back, so somebody has a copy.
         if !current && !retried {
             idp_store::grant::revoke(tx, &grant.id, self.now).await?;
-            let client_id = &self.client_id;
-            tracing::warn!(client_id, "a refresh token was reused: its family is revoked");
+            super::tell_reuse(tx, &grant, self.now).await?;
             return Ok(Err(REFUSED));
         }
         // RFC 6749 §6: at most what was granted.
-        let granted = Scope::parse(&grant.detail.scope).unwrap_or_default();
+        let granted = granted(&grant, &self.client);
+        if granted.is_empty() {
+            return Ok(Err(REFUSED));
+        }
         if self.asked.as_ref().is_some_and(|asked| !asked.within(&granted)) {
             let text = "The scope is wider than what was granted.";
             return Ok(Err(ProtocolError::invalid_scope(text)));
