@@ -63,8 +63,6 @@ pub struct Detail {
     pub proofing: u8,
     /// Authentication level of the session then.
     pub auth: u8,
-    /// `auth_time` was asked for.
-    pub wants_auth_time: bool,
     /// Outlives the session (`offline_access`).
     pub offline: bool,
 }

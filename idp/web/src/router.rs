@@ -19,7 +19,7 @@ pub fn router(state: State) -> Router {
     guarded
         .merge(oidc::router())
         .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(state.clone(), headers))
         .with_state(state)
 }
 
@@ -65,8 +65,17 @@ const DEFAULTS: &[(HeaderName, &str)] = &[
     ),
 ];
 
-async fn headers(request: Request, next: Next) -> Response {
+async fn headers(
+    extract::State(state): extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
+    if state.settings.secure {
+        // RFC 6797 §7.1: a browser that came over TLS once never comes without it.
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     for (name, value) in DEFAULTS {
         if !response.headers().contains_key(name) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));

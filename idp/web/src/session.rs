@@ -164,8 +164,8 @@ pub async fn start(
         kind: new.who.kind().to_owned(),
         person_id: new.who.id().to_owned(),
         auth_time: now,
-        // A weaker proof beside a stronger one does not take the stronger away.
-        auth_level: same.map_or(new.auth_level, |same| same.auth_level.max(new.auth_level)),
+        // What was proven now, not before: `auth_time` speaks of this proof.
+        auth_level: new.auth_level,
         amr: new.amr.join(" "),
         device: device(headers),
         created_at: same.map_or(now, |same| same.created_at),

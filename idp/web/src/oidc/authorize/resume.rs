@@ -220,7 +220,6 @@ fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Gr
             acr: acr::claim(flow.request.acr, reached),
             proofing: reached.proofing,
             auth: reached.auth,
-            wants_auth_time: flow.request.max_age.is_some(),
             offline: flow.request.scope.has("offline_access"),
         },
         created_at: now,

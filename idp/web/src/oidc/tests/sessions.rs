@@ -70,6 +70,30 @@ async fn this_was_not_me_ends_every_token_at_once(house: House) {
     assert_eq!(house.refresh(refresh).await.error(), "invalid_grant");
 }
 
+async fn the_trail_tells_what_happened_and_verifies(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    browser.tokens(&house, &[]).await;
+    let now = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    session::end(&house.state, &now.id, &now.who, "sign_out").await.unwrap();
+    let (lines, broken) = house
+        .state
+        .db
+        .read("test", |tx: &mut idp_store::Tx| {
+            Box::pin(async move {
+                let lines = idp_store::audit::list(tx, "p1", i64::MAX, 10).await?;
+                let (_, broken) = idp_store::audit::verify(tx, "").await?;
+                Ok::<_, idp_store::StoreError>((lines, broken))
+            })
+        })
+        .await
+        .unwrap();
+    let told: Vec<(&str, &str)> =
+        lines.iter().map(|line| (line.kind.as_str(), line.actor.as_str())).collect();
+    assert_eq!(told, [("sign_out", "self"), ("claims_released", "a"), ("sign_in", "self")]);
+    assert_eq!(lines[1].details["groups"], json!(["profile", "phone", "identity"]));
+    assert_eq!(broken, None);
+}
+
 async fn registrations_are_checked_whole_and_secrets_shown_once(house: House) {
     let (db, ambient) = (&house.state.db, &house.state.ambient);
     let made = json!({"redirect_uris": [BACK], "scope": "openid"});
@@ -132,6 +156,7 @@ super::house::on_both! {
     a_sign_in_beside_a_sign_out_begins_another_session;
     a_person_sees_and_ends_their_own_sessions_only;
     this_was_not_me_ends_every_token_at_once;
+    the_trail_tells_what_happened_and_verifies;
     registrations_are_checked_whole_and_secrets_shown_once;
     a_deleted_client_is_refused_within_seconds;
     what_has_expired_is_removed_in_steps;
