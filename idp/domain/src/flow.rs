@@ -131,7 +131,7 @@ mod tests {
     const PROGRESS: Progress = Progress { created_at: 10_000, consented: false, now: 20_000 };
 
     fn request(extra: &str) -> AuthorizationRequest {
-        let client = Client::from_json(serde_json::json!({"client_id": "a",
+        let client: Client = serde_json::from_value(serde_json::json!({"client_id": "a",
             "redirect_uris": ["https://a.example/cb"], "scope": "openid profile staff"}))
         .unwrap();
         let query = format!(
