@@ -31,7 +31,6 @@ use crate::{State, guide, items, signin};
 pub(crate) struct Apply<'a> {
     pub(crate) shell: &'a Frame,
     pub(crate) title: String,
-    pub(crate) code: String,
     pub(crate) action: String,
     pub(crate) back: String,
     pub(crate) transaction: String,
@@ -159,7 +158,6 @@ fn page<'a>(
         level_text: frame.tk("level", item.level.min(5)),
         fees: guide::fee(frame, item, state.ambient.now()),
         form: fields::build(&form.schema, filling, frame.lang),
-        code: item.code.clone(),
     })
 }
 

@@ -21,7 +21,6 @@ fn page<'a>(frame: &'a Frame, case: &CaseView, form: &FormView, filling: &Fillin
     Apply {
         shell: frame,
         title: frame.lang.pick(&case.line.title).into_owned(),
-        code: case.line.item.clone(),
         action: format!("/cases/{}/correct", case.line.number),
         back: format!("/cases/{}", case.line.number),
         transaction: String::new(),

@@ -206,8 +206,7 @@ impl House {
         )
         .await
         .unwrap();
-        let house =
-            Self { router: crate::router(state.clone()), state, clock, directory: directory };
+        let house = Self { router: crate::router(state.clone()), state, clock, directory };
         house.person("p1", 1).await;
         for registration in [
             json!({"client_id": "a", "client_secret": SECRET, "client_name": "甲",
