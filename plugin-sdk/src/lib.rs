@@ -5,6 +5,10 @@
 //! hall carries out if the call ends well; nothing is reached from inside.
 
 pub mod form;
+pub mod hall;
+mod manifest;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod wish;
 
 /// Generated from `wit/`, the single source of the contract.
@@ -26,6 +30,8 @@ use serde_json::Value;
 pub use bindings::exports::tongban::service::plugin::Guest;
 pub use bindings::tongban::service::model::{Actor, CaseView, Descriptor, Event, Item, Transition};
 pub use bindings::tongban::types::types::{Problem, Prop, Text};
+pub use manifest::Manifest;
+pub use plugin_sdk_macros::manifest;
 pub use serde_json;
 
 /// A sentence in both languages.

@@ -14,11 +14,23 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, '-');
     let mut next = |length: usize| {
         let part = parts.next()?;
-        if part.len() == length { part.parse::<i64>().ok() } else { None }
+        // `parse` alone would take a sign.
+        let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { part.parse::<i64>().ok() } else { None }
     };
     let (year, month, day) = (next(4)?, next(2)?, next(2)?);
-    let valid = (1..=12).contains(&month) && (1..=31).contains(&day);
+    let valid = (1..=12).contains(&month) && (1..=length(year, month)).contains(&day);
     valid.then(|| number(year, month, day))
+}
+
+/// Days of a month.
+fn length(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// The day in China on which an instant falls.
@@ -28,7 +40,38 @@ pub(crate) fn of(at: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{Datelike as _, NaiveDate};
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn known(year: i32, month: u32, day: u32) -> Option<i64> {
+        NaiveDate::from_ymd_opt(year, month, day)
+            .map(|date| i64::from(date.num_days_from_ce()) - 719_163)
+    }
+
+    #[test]
+    fn days_that_do_not_exist_are_refused() {
+        for text in ["2026-02-29", "2026-02-31", "1900-02-29", "2026-04-31", "2026-01-00"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        for text in ["+026-01-01", "2026-+1-01", "-001-01-01", "2026-1-1", "2026-01-01T", ""] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert_eq!(parse("2024-02-29"), known(2024, 2, 29));
+    }
+
+    proptest! {
+        #[test]
+        fn every_date_is_what_the_library_says(year in 0..=9999_i32, month in 0..=13_u32, day in 0..=32_u32) {
+            prop_assert_eq!(parse(&format!("{year:04}-{month:02}-{day:02}")), known(year, month, day));
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text in "\\PC{0,12}") {
+            let _ = parse(&text);
+        }
+    }
 
     #[test]
     fn days_are_counted_from_1970() {

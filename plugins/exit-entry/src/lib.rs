@@ -11,8 +11,11 @@ mod shared;
 
 use plugin_sdk::serde_json::{Value, json};
 use plugin_sdk::{
-    CaseView, Descriptor, Event, Item, Plugin, Problem, Step, json as read, problem, text, wish,
+    CaseView, Descriptor, Event, Manifest, Plugin, Problem, Step, hall, json as read, problem, wish,
 };
+
+/// What the operator has approved.
+pub const MANIFEST: Manifest = plugin_sdk::manifest!("plugin.toml");
 
 /// Code of the passport renewal.
 pub const PASSPORT: &str = "exit-entry.passport-renewal";
@@ -36,14 +39,14 @@ pub(crate) struct Facts {
 
 fn facts() -> Facts {
     Facts {
-        region: wish::attribute("region"),
-        adult: wish::attribute("age_over_16").as_deref() == Some("true"),
+        region: hall::fact("region"),
+        adult: hall::fact("age_over_16").as_deref() == Some("true"),
     }
 }
 
 /// The fee is asked for as soon as the case is accepted; the decision follows the payment.
 fn accept(quote: &'static str, form: &Value) -> Result<Step, Problem> {
-    wish::make(vec![wish::Wish::Pay { quote, purpose: "fee", key: "fee" }])?;
+    wish::pay(quote, "fee", "fee")?;
     Ok(Step::new(
         "ask_fee",
         json!({ "form": form }),
@@ -69,32 +72,22 @@ fn decide(item: &str, form: &Value, at: u64) -> Result<Step, Problem> {
     };
     let step = shared::conclude(findings, json!({ "form": form }));
     if step.edge == "review" {
-        wish::make(vec![wish::Wish::Assign { role: "officer", queue: "exit-entry" }])?;
+        wish::assign("officer", "exit-entry")?;
+        wish::tell("in-review", &[], "in-review")?;
     }
     Ok(step)
 }
 
 impl Plugin for ExitEntry {
     fn describe() -> Descriptor {
-        let item = |code: &str, zh: &str, en: &str| Item {
-            code: code.to_owned(),
-            title: text(zh, en),
-            extra: Vec::new(),
-        };
-        Descriptor {
-            id: "exit-entry".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            state_version: 1,
-            items: vec![
-                item(PASSPORT, "普通护照换发", "Renewal of an ordinary passport"),
-                item(
-                    ENDORSEMENT,
-                    "赴港澳团队旅游签注（再次）",
-                    "Group-tour endorsement for Hong Kong or Macao (repeat)",
-                ),
-            ],
-            extra: Vec::new(),
-        }
+        MANIFEST.descriptor(&[
+            (PASSPORT, "普通护照换发", "Renewal of an ordinary passport"),
+            (
+                ENDORSEMENT,
+                "赴港澳团队旅游签注（再次）",
+                "Group-tour endorsement for Hong Kong or Macao (repeat)",
+            ),
+        ])
     }
 
     fn form(item: &str, prefill: &Value) -> Result<Value, Problem> {
@@ -133,6 +126,7 @@ plugin_sdk::export!(ExitEntry);
 #[cfg(test)]
 mod tests {
     use plugin_sdk::Actor;
+    use plugin_sdk::testing::{Hall, Wish};
 
     use super::*;
 
@@ -165,19 +159,38 @@ mod tests {
     }
 
     #[test]
+    fn the_plugin_says_of_itself_what_its_manifest_says() {
+        let said = ExitEntry::describe();
+        assert_eq!((said.id.as_str(), said.version.as_str()), ("exit-entry", "1.0.0"));
+        assert_eq!(said.version, env!("CARGO_PKG_VERSION"), "one version everywhere");
+        assert_eq!(said.state_version, MANIFEST.state_version);
+        let codes: Vec<&str> = said.items.iter().map(|item| item.code.as_str()).collect();
+        assert_eq!(codes, MANIFEST.items);
+    }
+
+    #[test]
     fn the_line_of_a_passport_goes_from_fee_to_parcel() {
         let form = json!({"reason": "expiring", "registered_staff": "no", "delivery": "express"});
-        let step = ExitEntry::start(PASSPORT, &event("case.submitted", "{}"), &form).unwrap();
-        assert_eq!(step.edge, "ask_fee");
-        let next = |state: &str, kind: &str, payload: &str| {
-            ExitEntry::advance(&case(PASSPORT, state, &form), &event(kind, payload)).unwrap().edge
+        let mut hall = Hall::of(MANIFEST);
+        let start = || ExitEntry::start(PASSPORT, &event("case.submitted", "{}"), &form).unwrap();
+        assert_eq!(hall.run(start).edge, "ask_fee");
+        assert!(matches!(&hall.wishes()[..], [Wish::Pay { quote, .. }] if quote == "standard"));
+        let next = |hall: &mut Hall, state: &str, kind: &str, payload: &str| {
+            let case = case(PASSPORT, state, &form);
+            hall.run(|| ExitEntry::advance(&case, &event(kind, payload))).unwrap().edge
         };
-        assert_eq!(next("paid", "payment.settled", "{}"), "review", "no verified region here");
-        assert_eq!(next("approved", "decision.approved", "{}"), "make");
-        assert_eq!(next("making", "document.issued", r#"{"id":"d1"}"#), "dispatch");
-        assert_eq!(next("dispatch", "express.in_transit", "{}"), "stay");
-        assert_eq!(next("submitted", "correction.received", "{}"), "ask_fee");
-        assert_eq!(next("review", "correction.received", "{}"), "review");
+        assert_eq!(next(&mut hall, "paid", "payment.settled", "{}"), "review", "nothing verified");
+        assert!(matches!(&hall.wishes()[..], [Wish::Assign { .. }, Wish::Tell { .. }]));
+        assert_eq!(next(&mut hall, "approved", "decision.approved", "{}"), "make");
+        assert!(
+            matches!(&hall.wishes()[..], [Wish::Issue { template, .. }] if template == "passport")
+        );
+        assert_eq!(next(&mut hall, "making", "document.issued", r#"{"id":"d1"}"#), "dispatch");
+        assert!(matches!(&hall.wishes()[..], [Wish::Ship { contents, .. }] if contents == &["d1"]));
+        assert_eq!(next(&mut hall, "dispatch", "express.in_transit", "{}"), "stay");
+        assert_eq!(next(&mut hall, "review", "correction.received", "{}"), "review");
+        assert!(hall.wishes().is_empty());
+        assert_eq!(next(&mut hall, "submitted", "correction.received", "{}"), "ask_fee");
     }
 
     #[test]

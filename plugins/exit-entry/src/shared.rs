@@ -2,8 +2,7 @@
 
 use plugin_sdk::form::{Form, texts};
 use plugin_sdk::serde_json::{Value, json};
-use plugin_sdk::wish::{self, Wish};
-use plugin_sdk::{Problem, Step, problem};
+use plugin_sdk::{Problem, Step, problem, wish};
 
 use crate::PASSPORT;
 
@@ -113,7 +112,7 @@ pub(crate) fn delivery_faults(data: &Value) -> Vec<Problem> {
 /// After the decision: the document is made.
 pub(crate) fn make(item: &str, data: Value) -> Result<Step, Problem> {
     let template = if item == PASSPORT { "passport" } else { "hk-macao-endorsement" };
-    wish::make(vec![Wish::Issue { template, data: json!({}), key: "document" }])?;
+    wish::issue(template, &json!({}), "document")?;
     Ok(Step::new("make", data, "已准予，正在制证。", "Approved; the document is being produced."))
 }
 
@@ -126,11 +125,6 @@ pub(crate) fn hand_over(form: &Value, payload: &Value, data: Value) -> Result<St
     }
     let document = payload.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let to = if form.get("address").is_some() { "address" } else { "applicant" };
-    wish::make(vec![Wish::Ship {
-        kind: "document",
-        to: to.to_owned(),
-        contents: vec![document],
-        key: "parcel",
-    }])?;
+    wish::ship("document", to, &[document], "parcel")?;
     Ok(Step::new("dispatch", data, "证件已制成，正在邮寄。", "Produced; on its way by express."))
 }
