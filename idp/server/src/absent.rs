@@ -9,11 +9,9 @@ use idp_domain::citizen::number::ResidentNumber;
 use idp_domain::citizen::port::{
     FaceCheck, FaceCreated, FaceRequest, FaceResult, Match, Register, Unavailable,
 };
-use plugins_hall::call::{Context, Event, Failure, Outcome, Problem};
 use plugins_hall::port::{
-    CarrierNotices, Notice, Order, OrderForm, PaymentGateway, PortError, Runtime, Tracking,
+    CarrierNotices, Notice, Order, OrderForm, PaymentGateway, PortError, Tracking,
 };
-use serde_json::Value;
 
 /// Stands in for every counterpart that is not configured.
 #[derive(Debug, Clone, Copy)]
@@ -68,28 +66,5 @@ impl CarrierNotices for Absent {
         _: i64,
     ) -> Result<Vec<Tracking>, PortError> {
         Err(port("carrier"))
-    }
-}
-
-#[async_trait]
-impl Runtime for Absent {
-    fn descriptors(&self) -> BTreeMap<String, Value> {
-        BTreeMap::new()
-    }
-
-    async fn form(&self, _: Context, _: &str, _: Value) -> Result<Value, Failure> {
-        Err(Failure::Absent)
-    }
-
-    async fn validate(&self, _: Context, _: &str, _: Value) -> Result<Vec<Problem>, Failure> {
-        Err(Failure::Absent)
-    }
-
-    async fn start(&self, _: Context, _: Event, _: Value) -> Result<Outcome, Failure> {
-        Err(Failure::Absent)
-    }
-
-    async fn advance(&self, _: Context, _: Event) -> Result<Outcome, Failure> {
-        Err(Failure::Absent)
     }
 }

@@ -14,10 +14,9 @@ use idp_web::state::Settings as WebSettings;
 use plugins_engine::{Engine, Worker};
 use tokio::sync::Notify;
 
-use crate::absent::Absent;
 use crate::config::{Config, ConfigError};
 use crate::ports::Facts;
-use crate::{hall, jobs};
+use crate::{hall, jobs, plugins};
 
 /// Why a deployment does not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +40,8 @@ pub struct App {
     pub web: idp_web::State,
     /// The hall's unit of work.
     pub engine: Engine,
+    /// Runs the departments' plugins.
+    pub host: Arc<plugins_host::Host>,
     /// Carries the outbox.
     pub worker: Worker,
     /// Both halves' database.
@@ -117,10 +118,12 @@ impl App {
             wake.clone(),
         )
         .await?;
-        let engine = Self::engine(config, &db, &ambient, wake)?;
+        let host = plugins::host(config, &db).await.map_err(StartError::Hall)?;
+        let host = Arc::new(host);
+        let engine = Self::engine(config, &db, &ambient, wake, host.clone())?;
         let hall = hall::router(config, &db, &ambient, &engine).await?;
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
-        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, db })
+        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, host, db })
     }
 
     fn engine(
@@ -128,6 +131,7 @@ impl App {
         db: &Db,
         ambient: &Ambient,
         wake: Arc<Notify>,
+        host: Arc<plugins_host::Host>,
     ) -> Result<Engine, StartError> {
         let mut settings = plugins_engine::Settings::default();
         for item in &config.items.person_decides {
@@ -138,7 +142,7 @@ impl App {
         Engine::new(plugins_engine::Parts {
             db: db.clone(),
             ambient: ambient.clone(),
-            runtime: Arc::new(Absent),
+            runtime: host,
             identity: Arc::new(Facts {
                 db: db.clone(),
                 ambient: ambient.clone(),
@@ -158,7 +162,6 @@ impl App {
     pub fn start_jobs(self, shutdown: &crate::listen::Shutdown) -> Router {
         let (worker, stop) = (self.worker, shutdown.clone());
         tokio::spawn(async move { worker.run(stop.stopped()).await });
-        tokio::spawn(jobs::clock(self.engine, self.web.ambient.clone(), shutdown.clone()));
         tokio::spawn(jobs::prune(self.db, self.web.ambient.clone(), shutdown.clone()));
         self.router
     }

@@ -112,6 +112,8 @@ pub struct Plugins {
     pub directory: PathBuf,
     /// Directory of compiled components.
     pub cache: PathBuf,
+    /// Calls into plugins that run at once.
+    pub in_flight: u32,
 }
 
 /// `[items]`

@@ -13,5 +13,6 @@ mod hall;
 mod health;
 mod jobs;
 pub mod listen;
+pub mod plugins;
 mod ports;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 mod audit;
 mod client;
+mod compile;
 mod key;
 pub(crate) mod serve;
 mod simulator;
@@ -41,6 +42,9 @@ enum Command {
     Key(key::KeyArgs),
     /// The audit trail.
     Audit(audit::AuditArgs),
+    /// Compiles a component within limits. Started by the product itself.
+    #[command(hide = true)]
+    CompilePlugin(compile::CompileArgs),
     /// One counterpart of the demo, acted.
     Simulator(simulator::SimulatorArgs),
 }
@@ -151,6 +155,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Client(args) => client::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::CompilePlugin(args) => compile::run(&args),
         Command::Simulator(args) => simulator::run(args).await,
     }
 }

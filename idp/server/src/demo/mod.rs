@@ -1,6 +1,7 @@
 //! The whole product on one machine with nothing to prepare: synthetic people, partners,
 //! simulators as processes of their own, one data directory that outlives a restart.
 
+mod build;
 mod place;
 mod seed;
 mod sims;
@@ -40,6 +41,7 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let place = place::open(&args)?;
     telemetry::start(&place.config.log.level, &place.config.log.format);
+    build::plugins_of_the_tree(&place)?;
     let simulators = sims::start(&place).await?;
     let outcome = begin(&place).await;
     simulators.stop();
