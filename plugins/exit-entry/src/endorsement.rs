@@ -3,16 +3,22 @@
 use plugin_sdk::form::{Form, texts};
 use plugin_sdk::serde_json::{Value, json};
 
-use crate::shared::{self, Finding, finding};
-use crate::{Facts, day};
+use crate::fault::{Entered, Faults};
+use crate::rule::{self, Facts, Finding, finding};
+use crate::{applicant, day, delivery};
 
 /// Days that the permit must still be valid: the endorsement's own three months.
 const OUTLAST: i64 = 92;
 
 /// The form.
 pub(crate) fn form(prefill: &Value) -> Value {
-    let form = shared::facts(Form::new(), prefill)
-        .group("about", "签注内容", "The endorsement")
+    let form = permit(about(applicant::facts(Form::new(), prefill)));
+    let form = delivery::ask(applicant::staff(form), prefill);
+    applicant::declaration(form).build()
+}
+
+fn about(form: Form) -> Form {
+    form.group("about", "签注内容", "The endorsement")
         .ask(
             "about",
             "destination",
@@ -30,14 +36,16 @@ pub(crate) fn form(prefill: &Value) -> Value {
             texts("次数", "Entries"),
             json!({
                 "type": "string", "enum": ["one", "two"], "examples": ["one"],
-                "x-options": {
-                    "one": texts("一次（15 元）", "One (CNY 15)"),
-                    "two": texts("二次（30 元）", "Two (CNY 30)"),
-                },
+                // The price stands in the dated catalogue, never here.
+                "x-options": { "one": texts("一次", "One"), "two": texts("二次", "Two") },
             }),
         )
+}
+
+fn permit(form: Form) -> Form {
+    form.group("permit", "往来港澳通行证", "Hong Kong–Macao permit")
         .ask(
-            "about",
+            "permit",
             "permit_number",
             texts("往来港澳通行证号码", "Number of the Hong Kong–Macao permit"),
             json!({
@@ -47,76 +55,62 @@ pub(crate) fn form(prefill: &Value) -> Value {
             }),
         )
         .ask(
-            "about",
+            "permit",
             "permit_expiry",
             texts("通行证有效期至", "Permit valid until"),
             json!({
                 "type": "string", "format": "date", "maxLength": 10, "examples": ["2031-05-20"],
                 "x-hint": texts("按 2031-05-20 的样子填写。", "Such as 2031-05-20."),
             }),
-        );
-    shared::delivery(shared::staff(form), prefill).build()
+        )
 }
 
 /// The price by the number of entries.
-pub(crate) fn quote(form: &Value) -> &'static str {
-    match form.get("entries").and_then(Value::as_str) {
-        Some("two") => "two-entries",
-        _ => "one-entry",
-    }
+pub(crate) fn quote(form: Entered<'_>) -> &'static str {
+    if form.text("entries") == "two" { "two-entries" } else { "one-entry" }
 }
 
-/// Approves: the permit outlasts the endorsement, no registered staff, sixteen or older.
-pub(crate) fn rule(form: &Value, facts: &Facts, at: u64) -> Vec<Finding> {
-    let text = |name: &str| form.get(name).and_then(Value::as_str).unwrap_or_default();
-    let outlasts =
-        day::parse(text("permit_expiry")).is_some_and(|until| until >= day::of(at) + OUTLAST);
+/// Faults beyond what the schema says. `today` is a day number of China.
+pub(crate) fn check(form: Entered<'_>, today: i64, faults: &mut Faults) {
+    let until = day::parse(form.text("permit_expiry"));
+    faults.unless(
+        until.is_some(),
+        "permit_expiry",
+        "date",
+        ("请按 2031-05-20 的样子填写日期。", "Please enter a date such as 2031-05-20."),
+    );
+    faults.unless(
+        until.is_none_or(|until| until >= today),
+        "permit_expiry",
+        "expired",
+        (
+            "通行证已过期，请先换发往来港澳通行证。",
+            "The permit has expired; renew the permit first.",
+        ),
+    );
+    faults.unless(
+        // Issued for ten years at most to grown-ups (five to children).
+        until.is_none_or(|until| until <= today + 3_660),
+        "permit_expiry",
+        "far",
+        ("通行证有效期不超过十年，请核对日期。", "A permit is valid for ten years at most."),
+    );
+}
+
+/// Approves: the permit outlasts the endorsement, no registered staff, sixteen or older, declared.
+pub(crate) fn rule(form: Entered<'_>, facts: &Facts, today: i64) -> Vec<Finding> {
+    let until = day::parse(form.text("permit_expiry"));
     vec![
         finding(
-            outlasts,
+            until.is_some_and(|until| until >= today + OUTLAST),
             ("通行证有效期长于签注有效期。", "The permit outlasts the endorsement."),
             (
                 "通行证有效期不足，由民警审查。",
-                "The permit is about to expire; an officer decides.",
+                "The permit is about to expire: an officer decides.",
             ),
         ),
-        finding(
-            text("registered_staff") == "no",
-            ("不属于登记备案的国家工作人员。", "No registered state staff."),
-            (
-                "登记备案的国家工作人员，由民警审查。",
-                "Registered state staff are decided by an officer.",
-            ),
-        ),
-        finding(
-            facts.adult,
-            ("已满十六周岁。", "Sixteen or older."),
-            ("未满十六周岁或未能核实，由民警审查。", "Not established to be sixteen or older."),
-        ),
+        rule::no_staff(form),
+        rule::sixteen(facts),
+        rule::declared(form),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_permit_must_outlast_the_endorsement() {
-        let facts = Facts { region: None, adult: true };
-        // 2026-09-21 in China.
-        let at = 1_790_000_000_000;
-        let edge = |until: &str| {
-            let form = json!({"permit_expiry": until, "registered_staff": "no"});
-            shared::conclude(rule(&form, &facts, at), json!({})).edge
-        };
-        assert_eq!(edge("2031-05-20"), "approve");
-        assert_eq!(edge("2026-11-01"), "review");
-        assert_eq!(edge("soon"), "review");
-    }
-
-    #[test]
-    fn the_price_follows_the_entries() {
-        assert_eq!(quote(&json!({"entries": "two"})), "two-entries");
-        assert_eq!(quote(&json!({"entries": "one"})), "one-entry");
-    }
 }

@@ -1,15 +1,31 @@
-//! 普通护照换发: renewal of an ordinary passport.
+//! 普通护照换发: renewal of an ordinary passport (domain.md §11.1).
 
 use plugin_sdk::form::{Form, texts};
 use plugin_sdk::serde_json::{Value, json};
 
-use crate::Facts;
-use crate::shared::{self, Finding, finding};
+use crate::fault::{Entered, Faults};
+use crate::rule::{self, Facts, Finding, finding};
+use crate::{applicant, delivery};
 
-/// The form: known facts locked, the old passport, why, a photograph, delivery.
+/// The form: known facts locked, the old passport, why, whom to reach in an emergency, the employer
+/// where one has a say, delivery, a photograph.
 pub(crate) fn form(prefill: &Value) -> Value {
-    let form = shared::facts(Form::new(), prefill)
-        .group("about", "换发原因", "About the renewal")
+    let form = emergency(about(applicant::facts(Form::new(), prefill)));
+    let form = delivery::ask(applicant::staff(form), prefill);
+    applicant::declaration(form)
+        .picture(
+            "photo",
+            texts("近期免冠证件照片", "Recent passport photograph, bareheaded"),
+            texts(
+                "JPEG 或 PNG，不超过 2 MB，宽不小于 180、高不小于 240 像素，白色背景。",
+                "JPEG or PNG, at most 2 MB, at least 180 × 240 pixels, white background.",
+            ),
+        )
+        .build()
+}
+
+fn about(form: Form) -> Form {
+    form.group("about", "换发原因", "About the renewal")
         .ask(
             "about",
             "old_number",
@@ -17,7 +33,22 @@ pub(crate) fn form(prefill: &Value) -> Value {
             json!({
                 "type": "string", "format": "document-number", "maxLength": 9,
                 "pattern": "^E[0-9A-HJ-NP-Z][0-9]{7}$", "examples": ["E12345678"],
-                "x-hint": texts("E 开头，共 9 位，例如 E12345678。", "Nine characters beginning with E, such as E12345678."),
+                "x-hint": texts(
+                    "E 开头，共 9 位，例如 E12345678。",
+                    "Nine characters beginning with E, such as E12345678.",
+                ),
+            }),
+        )
+        .ask(
+            "about",
+            "old_passport",
+            texts("原护照现在", "The old passport is"),
+            json!({
+                "type": "string", "enum": ["in-hand", "lost"], "examples": ["in-hand"],
+                "x-options": {
+                    "in-hand": texts("在本人手中", "with me"),
+                    "lost": texts("遗失或被盗", "lost or stolen"),
+                },
             }),
         )
         .ask(
@@ -34,74 +65,93 @@ pub(crate) fn form(prefill: &Value) -> Value {
                     "changed": texts("资料页变更", "Details have changed"),
                 },
             }),
-        );
-    shared::delivery(shared::staff(form), prefill)
-        .picture(
-            "photo",
-            texts("近期免冠证件照片", "Recent passport photograph, bareheaded"),
-            texts(
-                "JPEG 或 PNG，不超过 2 MB，宽不小于 180、高不小于 240 像素，白色背景。",
-                "JPEG or PNG, at most 2 MB, at least 180 × 240 pixels, white background.",
-            ),
         )
-        .build()
+        .may(
+            "about",
+            "change",
+            texts("变更了什么", "What has changed"),
+            json!({
+                "type": "string", "maxLength": 200, "examples": ["姓名变更"],
+                "x-hint": texts(
+                    "资料页变更时填写，例如姓名变更。",
+                    "Where details have changed, such as the name.",
+                ),
+            }),
+        )
 }
 
-/// Approves: registered in the province, sixteen or older, no registered staff, a plain renewal.
-pub(crate) fn rule(form: &Value, facts: &Facts) -> Vec<Finding> {
-    let text = |name: &str| form.get(name).and_then(Value::as_str).unwrap_or_default();
-    let here = facts.region.as_deref().is_some_and(|region| region.starts_with("35"));
+fn emergency(form: Form) -> Form {
+    form.group("emergency", "紧急联系人", "Emergency contact")
+        .ask(
+            "emergency",
+            "emergency_name",
+            texts("紧急联系人姓名", "Name of the emergency contact"),
+            json!({ "type": "string", "minLength": 2, "maxLength": 40, "examples": ["陈海"] }),
+        )
+        .ask(
+            "emergency",
+            "emergency_phone",
+            texts("紧急联系人手机号码", "Mobile phone of the emergency contact"),
+            json!({
+                "type": "string", "format": "phone", "maxLength": 11,
+                "pattern": "^1[3-9][0-9]{9}$", "examples": ["13900000001"],
+                "x-hint": texts("11 位手机号码。", "Eleven digits."),
+            }),
+        )
+}
+
+/// Faults beyond what the schema says.
+pub(crate) fn check(form: Entered<'_>, faults: &mut Faults) {
+    faults.unless(
+        form.text("old_passport") != "lost",
+        "old_passport",
+        "lost",
+        (
+            "原护照遗失或被盗不能换发，请申请补发。",
+            "A lost or stolen passport cannot be renewed; apply for a replacement.",
+        ),
+    );
+    faults.unless(
+        form.text("reason") != "changed" || form.text("change").chars().count() >= 2,
+        "change",
+        "missing",
+        ("请说明资料页变更了什么。", "Please say which details have changed."),
+    );
+    let contact = form.text("emergency_name");
+    faults.unless(
+        !contact.chars().any(|c| c.is_ascii_digit()),
+        "emergency_name",
+        "form",
+        ("姓名不含数字。", "A name holds no digits."),
+    );
+    faults.unless(
+        contact.is_empty() || contact != form.text("name"),
+        "emergency_name",
+        "self",
+        ("紧急联系人不能是本人。", "The emergency contact cannot be yourself."),
+    );
+}
+
+/// Approves: registered in the province, sixteen or older, no registered staff, the old passport at
+/// hand, a plain renewal, declared.
+pub(crate) fn rule(form: Entered<'_>, facts: &Facts) -> Vec<Finding> {
     vec![
+        rule::registered_here(facts),
+        rule::sixteen(facts),
+        rule::no_staff(form),
         finding(
-            here,
-            ("户籍在本省。", "Registered in this province."),
+            form.text("old_passport") == "in-hand",
+            ("原护照未报失。", "The old passport is not reported lost."),
             (
-                "户籍不在本省或未能核实，由民警审查。",
-                "Registration in this province is not established.",
+                "原护照不在手中，由民警审查。",
+                "The old passport is not at hand: an officer decides.",
             ),
         ),
         finding(
-            facts.adult,
-            ("已满十六周岁。", "Sixteen or older."),
-            ("未满十六周岁或未能核实，由民警审查。", "Not established to be sixteen or older."),
-        ),
-        finding(
-            text("registered_staff") == "no",
-            ("不属于登记备案的国家工作人员。", "No registered state staff."),
-            (
-                "登记备案的国家工作人员，由民警审查。",
-                "Registered state staff are decided by an officer.",
-            ),
-        ),
-        finding(
-            matches!(text("reason"), "expiring" | "full"),
+            matches!(form.text("reason"), "expiring" | "full"),
             ("正常换发。", "A plain renewal."),
-            ("损毁或资料变更，由民警审查。", "Damage or changed details are seen by an officer."),
+            ("损毁或资料变更，由民警审查。", "Damage or changed details: an officer decides."),
         ),
+        rule::declared(form),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn edge(form: &Value, region: &str, adult: bool) -> &'static str {
-        let facts = Facts { region: Some(region.to_owned()), adult };
-        let step = shared::conclude(rule(form, &facts), json!({}));
-        assert!(!step.reasons.is_empty(), "a decision has reasons");
-        step.edge
-    }
-
-    #[test]
-    fn a_plain_renewal_is_approved_and_everything_else_meets_a_person() {
-        let plain = json!({"reason": "full", "registered_staff": "no"});
-        assert_eq!(edge(&plain, "359901", true), "approve");
-        assert_eq!(edge(&plain, "110105", true), "review");
-        assert_eq!(edge(&plain, "359901", false), "review");
-        let staff = json!({"reason": "full", "registered_staff": "yes"});
-        assert_eq!(edge(&staff, "359901", true), "review");
-        let damaged = json!({"reason": "damaged", "registered_staff": "no"});
-        assert_eq!(edge(&damaged, "359901", true), "review");
-        assert_eq!(edge(&json!({}), "359901", true), "review");
-    }
 }
