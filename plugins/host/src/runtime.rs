@@ -201,7 +201,10 @@ impl Host {
             return Err(Failure::Busy);
         }
         // The plugin's own turn first: who waits for it takes no place of the others.
-        let turns = async { tokio::join!(loaded.in_flight.acquire(), self.in_flight.acquire()) };
+        let turns = async {
+            let own = loaded.in_flight.acquire().await;
+            (own, self.in_flight.acquire().await)
+        };
         let (Ok(_own), Ok(_all)) =
             tokio::time::timeout(TURN, turns).await.map_err(|_| Failure::Busy)?
         else {
