@@ -1,0 +1,8 @@
+//! Stories told over the kit: the whole product, in process, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
+
+mod partners;
+mod registering;
+mod signing_in;
+mod stepping_up;
