@@ -103,7 +103,7 @@ pub fn child(
         (Resource::Data, MEMORY),
         (Resource::Cpu, CPU),
         (Resource::Nofile, 16),
-        (Resource::Fsize, 0),
+        (Resource::Fsize, 64 << 20),
         (Resource::Core, 0),
     ];
     for (resource, most) in limits {
