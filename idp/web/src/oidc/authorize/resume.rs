@@ -154,7 +154,7 @@ async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, 
 }
 
 /// Makes grant and code and answers the client, all in one transaction.
-async fn issue(
+pub(in crate::oidc) async fn issue(
     state: &State,
     headers: &HeaderMap,
     flow: &Flow,

@@ -178,10 +178,15 @@ pub(super) fn claims(token: &str) -> Value {
 
 impl House {
     pub(super) async fn on_sqlite() -> Self {
+        Self::with(Settings::new(ISSUER)).await
+    }
+
+    /// On SQLite, with settings of the test's own.
+    pub(super) async fn with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
         let db = Db::open(Options { url, connections: 4, vault: vault() }).await.unwrap();
-        Self::over(db, Some(directory)).await
+        Self::over(db, Some(directory), settings).await
     }
 
     /// On the server that the tests were given, if they were.
@@ -189,23 +194,17 @@ impl House {
     pub(super) async fn on_postgres() -> Option<Self> {
         let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
         let db = idp_store::testing::fresh_postgres(&server, vault()).await.unwrap();
-        Some(Self::over(db, None).await)
+        Some(Self::over(db, None, Settings::new(ISSUER)).await)
     }
 
-    async fn over(db: Db, directory: Option<tempfile::TempDir>) -> Self {
+    async fn over(db: Db, directory: Option<tempfile::TempDir>, settings: Settings) -> Self {
         keep_keys(&db).await;
         let clock = Arc::new(Virtual(AtomicI64::new(1_800_000_000_000)));
         let ambient = Ambient { clock: clock.clone(), random: clock.clone() };
-        let state = State::open(
-            db,
-            ambient,
-            Settings::new(ISSUER),
-            Arc::new(Nobody),
-            Arc::new(Nobody),
-            Arc::default(),
-        )
-        .await
-        .unwrap();
+        let state =
+            State::open(db, ambient, settings, Arc::new(Nobody), Arc::new(Nobody), Arc::default())
+                .await
+                .unwrap();
         let house = Self { router: crate::router(state.clone()), state, clock, directory };
         house.person("p1", 1).await;
         for registration in [
@@ -386,7 +385,10 @@ impl Browser {
 
     /// Signs in as the pages would.
     pub(super) async fn sign_in(&mut self, house: &House, who: Who) {
-        let new = NewSession { who, auth_level: 1, amr: vec!["pwd".into()] };
+        self.sign_in_with(house, NewSession { who, auth_level: 1, amr: vec!["pwd".into()] }).await;
+    }
+
+    pub(super) async fn sign_in_with(&mut self, house: &House, new: NewSession) {
         let cookie = session::start(&house.state, &self.headers(), new).await.unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(header::SET_COOKIE, cookie);

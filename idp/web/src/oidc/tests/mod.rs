@@ -2,6 +2,7 @@
 
 mod attacks;
 mod codes;
+mod cookies;
 mod flows;
 mod house;
 mod logout;

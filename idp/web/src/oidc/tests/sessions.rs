@@ -1,10 +1,13 @@
 //! Sessions, registrations and pruning: what stands behind the endpoints.
 
-use serde_json::json;
+use idp_protocol::acr::Reached;
+use serde_json::{Value, json};
 
-use super::house::{BACK, Browser, House};
+use super::house::{BACK, Browser, House, claims};
 use crate::clients::{self, Refused};
-use crate::session::{self, Who};
+use crate::flow;
+use crate::oidc::authorize::resume::issue;
+use crate::session::{self, NewSession, Who};
 
 async fn stands(house: &House, browser: &Browser) -> bool {
     session::current(&house.state, &browser.headers()).await.unwrap().is_some()
@@ -26,6 +29,46 @@ async fn a_session_ends_by_idleness_and_by_age(house: House) {
     }
     house.wait(6 * 60_000);
     assert!(!stands(&house, &browser).await, "twelve hours in all");
+}
+
+/// OpenID Connect Core §2: `auth_time`, `amr` and the level tell of one and the same proof. A
+/// partner that asked for a fresh sign-in must not be told yesterday's second factor.
+async fn core_2_a_renewed_session_says_what_was_proven_now(house: House) {
+    let mut browser = Browser::default();
+    let who = || Who::Citizen("p1".into());
+    let strong = NewSession { who: who(), auth_level: 2, amr: vec!["pwd".into(), "sms".into()] };
+    browser.sign_in_with(&house, strong).await;
+    let told = async |browser: &mut Browser| {
+        let tokens = browser.tokens(&house, &[("acr_values", "urn:tongban:auth:1")]).await;
+        claims(tokens["id_token"].as_str().unwrap())
+    };
+    let first = told(&mut browser).await;
+    assert_eq!((&first["auth_level"], &first["amr"]), (&json!(2), &json!(["pwd", "sms"])));
+    house.wait(600_000);
+    browser.sign_in(&house, who()).await;
+    let second = told(&mut browser).await;
+    assert_eq!((&second["auth_level"], &second["amr"]), (&json!(1), &json!(["pwd"])));
+    assert_eq!(second["acr"], "urn:tongban:auth:1");
+    let later = |first: &Value| first["auth_time"].as_i64().unwrap() + 600;
+    assert_eq!(second["auth_time"], later(&first));
+    // What a new proof does not show, it does not satisfy either.
+    let asked = browser.authorize(&house, &[("acr_values", "urn:tongban:auth:2")]).await;
+    assert!(asked.location().starts_with("/stepup?flow="), "{asked:?}");
+}
+
+/// A sign-out between the decision to issue and the issuing holds: nothing hangs on an ended
+/// session, where no later sign-out would find it.
+async fn a_sign_out_beside_an_issuing_holds(house: House) {
+    let mut browser = Browser::default();
+    let begun = browser.authorize(&house, &[]).await;
+    browser.sign_in(&house, Who::Citizen("p1".into())).await;
+    let id = begun.location().split_once("flow=").unwrap().1;
+    let waiting = flow::load(&house.state, &browser.headers(), id).await.unwrap().unwrap();
+    let session = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    session::end(&house.state, &session.id, &session.who, "sign_out").await.unwrap();
+    let reached = Reached { proofing: 3, auth: 1 };
+    let answer = issue(&house.state, &browser.headers(), &waiting, &session, reached).await;
+    assert_eq!(answer.unwrap().status(), http::StatusCode::BAD_REQUEST);
 }
 
 async fn a_sign_in_beside_a_sign_out_begins_another_session(house: House) {
@@ -114,6 +157,11 @@ async fn registrations_are_checked_whole_and_secrets_shown_once(house: House) {
     assert!(updated.get("client_secret").is_none());
     let short = json!({"redirect_uris": [BACK], "client_secret": "short"});
     assert!(matches!(clients::create(db, ambient, short).await, Err(Refused::Faults(_))));
+    // Whoever brings a secret may bring one of a test suite's length; never a word.
+    for (length, accepted) in [(15, false), (16, true)] {
+        let given = json!({"redirect_uris": [BACK], "client_secret": "s".repeat(length)});
+        assert_eq!(clients::create(db, ambient, given).await.is_ok(), accepted, "{length}");
+    }
     assert!(clients::delete(db, ambient, id).await.unwrap());
     assert!(!clients::delete(db, ambient, id).await.unwrap());
     assert!(matches!(clients::update(db, ambient, same).await, Err(Refused::Unknown)));
@@ -153,6 +201,8 @@ async fn what_has_expired_is_removed_in_steps(house: House) {
 
 super::house::on_both! {
     a_session_ends_by_idleness_and_by_age;
+    core_2_a_renewed_session_says_what_was_proven_now;
+    a_sign_out_beside_an_issuing_holds;
     a_sign_in_beside_a_sign_out_begins_another_session;
     a_person_sees_and_ends_their_own_sessions_only;
     this_was_not_me_ends_every_token_at_once;
