@@ -242,6 +242,10 @@ impl Counterpart for Express {
         match text(arguments, "operation") {
             Some("book") => match self.find(key).await {
                 Err(delivery) => delivery,
+                // The question was refused, not the booking: there may be a parcel.
+                Ok(answer) if !matches!(answer.status, 200 | 404) => {
+                    Delivery::Unknown(format!("the carrier answered {}", answer.status))
+                }
                 Ok(answer) => booked(key, &answer),
             },
             Some("track") => self.track(arguments).await,

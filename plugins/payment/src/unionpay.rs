@@ -126,7 +126,8 @@ impl UnionPay {
         }
     }
 
-    /// What became of an order or a refund (txnType 00).
+    /// What became of an order or a refund (txnType 00). [`Delivery::Refused`] is about this
+    /// question alone and says nothing about what it asks for.
     async fn status(&self, order_id: &str, txn_time: &str) -> Result<Fields, Delivery> {
         let fields = self.message(&[
             ("txnType", "00"),
@@ -280,10 +281,15 @@ impl Counterpart for UnionPay {
             Some("refund") => {
                 let txn_time = text(arguments, "txn_time").unwrap_or_default();
                 match self.status(key, txn_time).await {
+                    // The money may have gone back although the gateway does not say.
+                    Err(Delivery::Refused(code)) => {
+                        Delivery::Unknown(format!("the gateway refused the question: {code}"))
+                    }
                     Err(delivery) => delivery,
                     Ok(answer) => match get(&answer, "origRespCode") {
                         "00" => Delivery::Done(json!({ "query_id": get(&answer, "queryId") })),
                         "03" | "04" | "05" => Delivery::Pending,
+                        "" => Delivery::Unknown("the gateway's answer names no outcome".to_owned()),
                         code => Delivery::Refused(code.to_owned()),
                     },
                 }

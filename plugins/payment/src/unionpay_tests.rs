@@ -227,6 +227,29 @@ async fn a_refund_carries_the_outbox_key_and_is_asked_for_under_it() {
     assert!(matches!(nothing, Delivery::Refused(_)));
 }
 
+#[tokio::test]
+async fn a_refused_question_about_a_refund_says_nothing_about_the_money() {
+    let arguments = json!({"operation": "refund", "order_id": "ORDER0001", "query_id": "9",
+        "minor": 12_000, "currency": "CNY", "txn_time": TIME});
+    for (code, original, expected) in [
+        ("11", "", None),
+        ("00", "", None),
+        ("34", "", Some(Delivery::NotFound)),
+        ("00", "05", Some(Delivery::Pending)),
+        ("00", "36", Some(Delivery::Refused("36".to_owned()))),
+    ] {
+        let (pay, _) = gateway(move |keys, asked| {
+            signed(keys, &asked, &[("respCode", code), ("origRespCode", original)])
+        })
+        .await;
+        let delivery = pay.ask("KEY0000001", &arguments).await;
+        match expected {
+            Some(expected) => assert_eq!(delivery, expected, "{code} {original}"),
+            None => assert!(matches!(delivery, Delivery::Unknown(_)), "{code}: {delivery:?}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -14,12 +14,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
 use crate::Clock;
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 
 pub use book::{Order, State as OrderState};
 pub use keys::Keys;
@@ -87,4 +87,5 @@ fn router(bank: Bank) -> Router {
         .route("/pay/{page}", get(pages::show).post(pages::pay))
         .with_state(bank.clone())
         .merge(bank.desk.routes())
+        .layer(middleware::from_fn(desk::to_the_end))
 }

@@ -95,7 +95,10 @@ impl Behaviours {
             return;
         }
         rules.retain(|known| known.fields != rule.fields);
-        rules.push(rule);
+        // For no request at all: nothing is set.
+        if rule.count != Some(0) {
+            rules.push(rule);
+        }
     }
 
     /// What is set.
@@ -127,7 +130,7 @@ impl Behaviours {
                 mode: rule.mode,
                 delay: Duration::from_millis(rule.delay_ms.unwrap_or(3000).min(600_000)),
             };
-            rule.count = rule.count.map(|left| left - 1);
+            rule.count = rule.count.map(|left| left.saturating_sub(1));
         }
         rules.retain(|rule| rule.count != Some(0));
         act
@@ -160,6 +163,8 @@ mod tests {
         for mode in [Mode::Down, Mode::Down, Mode::Ok] {
             assert_eq!(behaviours.act(&fields(&[("orderId", "2")])).mode, mode);
         }
+        set(&behaviours, json!({"mode": "down", "count": 0}));
+        assert_eq!(behaviours.act(&fields(&[])).mode, Mode::Ok, "for no request");
         set(&behaviours, json!({"mode": "ok"}));
         assert!(behaviours.rules().is_empty());
         assert!(serde_json::from_value::<Rule>(json!({"mode": "odd"})).is_err());

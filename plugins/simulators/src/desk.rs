@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -90,6 +91,14 @@ impl Desk {
     }
 }
 
+/// Runs a request to its end in a task of its own. The server drops a handler whose client hangs
+/// up, and a client that is killed hangs up: a book that was changed would be left without its
+/// journal line and without what should follow from it.
+pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
+    let answered = tokio::spawn(next.run(request)).await;
+    answered.unwrap_or_else(|_| http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
 async fn journal(State(desk): State<Desk>) -> Json<Vec<Entry>> {
     Json(desk.entries())
 }
@@ -109,5 +118,47 @@ async fn behave(State(desk): State<Desk>, body: Bytes) -> Response {
                 "hint": "send {\"mode\": \"ok|slow|down|refuse|duplicate|late|garble|lie\", \"delay_ms\": N, \"count\": N, \"match\": {}}" });
             (http::StatusCode::BAD_REQUEST, Json(body)).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::middleware::from_fn;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::{Notify, mpsc};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_begun_is_finished_though_the_asker_hangs_up() {
+        let (said, mut heard) = mpsc::unbounded_channel();
+        let go = Arc::new(Notify::new());
+        let gate = go.clone();
+        let handler = move || {
+            let (said, gate) = (said.clone(), gate.clone());
+            async move {
+                said.send("begun").unwrap();
+                gate.notified().await;
+                said.send("done").unwrap();
+            }
+        };
+        let router = Router::new().route("/", post(handler)).layer(from_fn(to_the_end));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        assert_eq!(heard.recv().await, Some("begun"));
+        stream.shutdown().await.unwrap();
+        // Its end says that the server has given up the connection and whatever ran inside it.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        go.notify_one();
+        let done = tokio::time::timeout(Duration::from_secs(10), heard.recv()).await;
+        assert_eq!(done.unwrap(), Some("done"));
     }
 }

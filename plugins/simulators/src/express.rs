@@ -9,12 +9,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
 use crate::Clock;
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::signed::Secret;
 
 pub use book::{Line, Parcel};
@@ -76,4 +76,5 @@ fn router(carrier: Carrier) -> Router {
         .route("/parcels/{label}", get(counter::show).post(counter::step))
         .with_state(carrier.clone())
         .merge(carrier.desk.routes())
+        .layer(middleware::from_fn(desk::to_the_end))
 }

@@ -3,6 +3,7 @@
 //! `POST /v1/checks` with `{"reference", "name", "number", "return_url"}` opens a check and answers
 //! `{"check", "page"}`; the same reference is the same check. `GET /v1/checks/{check}` answers
 //! `{"result": "pending|match|mismatch|expired"}`. Both in the envelope of [`crate::signed`].
+//! `GET /` shows all checks to a person, `GET /checks` to a program: `[{"check", "at", "result"}]`.
 //! Behaviours see `operation` (`create`, `result`), `reference`, `check` and `number`: `refuse`
 //! refuses a new check, `lie` says the contrary of what was pressed.
 
@@ -10,10 +11,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::Router;
 use axum::extract::{Form, OriginalUri, Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,8 @@ pub fn router(settings: Settings) -> std::io::Result<Router> {
     let shared = desk.routes();
     let face = Face { desk, secret: Secret::new(&settings.secret), address: settings.address };
     Ok(Router::new()
+        .route("/", get(index))
+        .route("/checks", get(checks))
         .route("/v1/checks", post(create))
         .route("/v1/checks/{check}", get(result))
         .route("/check/{check}", get(page).post(press))
@@ -210,6 +213,51 @@ async fn result(
     };
     let body = json!({ "check": id, "result": said });
     face.said(act, &checked, ("result", &id, json!({ "check": id })), StatusCode::OK, body).await
+}
+
+/// Identifier, beginning and state of each check, oldest first.
+fn listed(face: &Face) -> Vec<(String, i64, &'static str)> {
+    let mut checks: Vec<(String, Check)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for entry in face.desk.entries() {
+        if entry.answer.get("error").is_some() {
+            continue;
+        }
+        let place = places.get(&entry.key).copied();
+        match (entry.operation.as_str(), place.and_then(|place: usize| checks.get_mut(place))) {
+            ("create", None) => {
+                let Ok(asked) = serde_json::from_value(entry.request) else { continue };
+                places.insert(entry.key.clone(), checks.len());
+                checks.push((entry.key, Check { asked, opened_at: entry.at, pressed: None }));
+            }
+            ("press", Some((_, check))) => {
+                check.pressed = entry.request.as_str().map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+    let line = |(id, check): (String, Check)| {
+        let stands = face.stands(Some(&check));
+        (id, check.opened_at, stands)
+    };
+    checks.into_iter().map(line).collect()
+}
+
+async fn checks(State(face): State<Face>) -> Json<Value> {
+    let checks = listed(&face).into_iter();
+    Json(
+        checks.map(|(id, at, stands)| json!({ "check": id, "at": at, "result": stands })).collect(),
+    )
+}
+
+async fn index(State(face): State<Face>) -> Html<String> {
+    let row = |(id, _, stands): (String, i64, &str)| {
+        format!(r#"<tr><td><a href="/check/{0}">{0}</a><td>{stands}</tr>"#, escape(&id))
+    };
+    let rows: String = listed(&face).into_iter().rev().take(200).map(row).collect();
+    let head = "<tr><th>核验 · check<th>结果 · result</tr>";
+    let links = r#"<p><a href="/checks">JSON</a> · <a href="/journal">journal</a></p>"#;
+    shell("实人核验模拟器 · Face check (simulator)", &format!("<table>{head}{rows}</table>{links}"))
 }
 
 async fn page(State(face): State<Face>, Path(id): Path<String>) -> Response {

@@ -4,7 +4,7 @@
 //! `POST /v1/match` with `{"name", "number", "evidence": [{"kind", "value"}]}` answers
 //! `{"result": "match|no_match|not_found|deceased", "address"}`, in the envelope of
 //! [`crate::signed`]. `POST /status` with `{"number", "status": "alive|deceased|unknown"}` lets a
-//! test end a life or forget a number. Behaviours see the fields `operation`, `name`, `number`:
+//! test end a life or forget a number, also beyond a restart. Behaviours see the fields `operation`, `name`, `number`:
 //! `refuse` answers `no_match`, `lie` answers the contrary.
 
 use std::collections::{BTreeMap, HashMap};
@@ -53,7 +53,7 @@ struct Question {
     evidence: Vec<Evidence>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Alive,
@@ -61,7 +61,7 @@ enum Status {
     Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Told {
     number: String,
     status: Status,
@@ -89,7 +89,12 @@ pub async fn serve(settings: Settings, listener: TcpListener) -> std::io::Result
 pub fn router(settings: Settings) -> std::io::Result<Router> {
     let desk = Desk::open(&settings.dir, "register", settings.clock)?;
     let shared = desk.routes();
-    let register = Register { desk, secret: Secret::new(&settings.secret), told: Arc::default() };
+    // Read from the journal: a simulator that was restarted knows it still.
+    let told = desk.entries().into_iter().filter(|entry| entry.operation == "status");
+    let told = told.filter_map(|entry| serde_json::from_value::<Told>(entry.request).ok());
+    let told = told.map(|told| (told.number, told.status)).collect::<HashMap<_, _>>();
+    let told = Arc::new(Mutex::new(told));
+    let register = Register { desk, secret: Secret::new(&settings.secret), told };
     Ok(Router::new()
         .route("/", get(page))
         .route("/people", get(|| async { Json(people::all()) }))
@@ -100,6 +105,10 @@ pub fn router(settings: Settings) -> std::io::Result<Router> {
 }
 
 async fn tell(State(register): State<Register>, Json(told): Json<Told>) -> StatusCode {
+    let request = serde_json::to_value(&told).unwrap_or(Value::Null);
+    if register.desk.record("status", &told.number, request, Value::Null).await.is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
     let mut known = register.told.lock().unwrap_or_else(PoisonError::into_inner);
     known.insert(told.number, told.status);
     StatusCode::NO_CONTENT

@@ -32,14 +32,22 @@ struct Outside {
     url: String,
     clock: Arc<Hand>,
     theirs: Arc<Hand>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Outside {
     async fn start(which: &str) -> Self {
+        Self::open(which, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Another process over the same books.
+    async fn again(self, which: &str) -> Self {
+        Self::open(which, self.dir).await
+    }
+
+    async fn open(which: &str, dir: tempfile::TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let dir = tempfile::tempdir().unwrap();
         let (clock, theirs) = (Arc::new(Hand::default()), Arc::new(Hand::default()));
         for hand in [&clock, &theirs] {
             hand.0.store(1_790_000_000_000, Ordering::Relaxed);
@@ -54,7 +62,7 @@ impl Outside {
         };
         let router = router.unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, clock, theirs, _dir: dir }
+        Self { url, clock, theirs, dir }
     }
 
     fn endpoint(&self, secret: &str) -> Endpoint {
@@ -123,6 +131,49 @@ async fn the_register_says_no_match_not_found_and_deceased() {
     outside.post("/status", json!({"number": person.number, "status": "deceased"})).await;
     assert_eq!(honest(&register, person).await, Ok(Match::Deceased));
     assert_eq!(ask(&register, person, other).await, Ok(Match::NoMatch), "no oracle of the dead");
+}
+
+#[tokio::test]
+async fn what_the_register_was_told_outlives_it() {
+    let outside = Outside::start("register").await;
+    let person = &people::all()[0];
+    outside.post("/status", json!({"number": person.number, "status": "deceased"})).await;
+    let outside = outside.again("register").await;
+    assert_eq!(honest(&outside.register(), person).await, Ok(Match::Deceased));
+    outside.post("/status", json!({"number": person.number, "status": "alive"})).await;
+    let outside = outside.again("register").await;
+    assert!(matches!(honest(&outside.register(), person).await, Ok(Match::Match(_))));
+}
+
+#[tokio::test]
+async fn a_face_check_outlives_the_simulator_and_is_listed() {
+    let outside = Outside::start("face").await;
+    let (face, person) = (outside.face(), &people::all()[0]);
+    let created = face.create(request(person)).await.unwrap();
+    press(&created.page, "match").await;
+    let outside = outside.again("face").await;
+    assert_eq!(outside.face().result(&created.check).await, Ok(FaceResult::Match));
+    let listed = reqwest::get(format!("{}/checks", outside.url)).await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    assert_eq!(listed[0]["check"], json!(created.check));
+    assert_eq!(listed[0]["result"], "match");
+    let page = reqwest::get(&outside.url).await.unwrap().text().await.unwrap();
+    assert!(page.contains(&created.check));
+}
+
+#[tokio::test]
+async fn a_bad_day_of_the_face_check_is_no_result_and_a_lie_is_told_as_one() {
+    let outside = Outside::start("face").await;
+    let (face, person) = (outside.face(), &people::all()[0]);
+    let created = face.create(request(person)).await.unwrap();
+    press(&created.page, "mismatch").await;
+    for mode in ["garble", "slow"] {
+        outside.behave(json!({"mode": mode, "delay_ms": 2000, "count": 1})).await;
+        assert!(face.result(&created.check).await.is_err(), "{mode}");
+    }
+    outside.behave(json!({"mode": "lie", "count": 1})).await;
+    assert_eq!(face.result(&created.check).await, Ok(FaceResult::Match));
+    assert_eq!(face.result(&created.check).await, Ok(FaceResult::Mismatch));
 }
 
 #[tokio::test]

@@ -39,6 +39,10 @@ struct Shared {
     writer: Mutex<OwnedWriteHalf>,
     waiting: Lock<HashMap<u32, oneshot::Sender<Vec<u8>>>>,
     open: AtomicBool,
+    /// A packet is being written, or was given up half written.
+    torn: AtomicBool,
+    /// Packets that were read: whether the other end is still there.
+    heard: AtomicU32,
 }
 
 /// An open and signed-in connection.
@@ -82,6 +86,8 @@ impl Line {
             writer: Mutex::new(writer),
             waiting: Lock::default(),
             open: AtomicBool::new(true),
+            torn: AtomicBool::new(false),
+            heard: AtomicU32::new(0),
         });
         tokio::spawn(listen(reader, shared.clone()));
         Ok(Self { shared, sequence: AtomicU32::new(2) })
@@ -91,7 +97,7 @@ impl Line {
         self.shared.open.load(Ordering::Acquire)
     }
 
-    pub(super) fn next(&self) -> u32 {
+    fn next(&self) -> u32 {
         self.sequence.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -108,8 +114,14 @@ impl Line {
             self.shared.write(SUBMIT, sequence, &body).await?;
             answer.await.map_err(|_| "the line broke before the answer".to_owned())
         };
+        let before = self.shared.heard.load(Ordering::Acquire);
         let answered = timeout(patience, asked).await;
         self.shared.waiting().remove(&sequence);
+        if answered.is_err() && self.shared.heard.load(Ordering::Acquire) == before {
+            // Not a word to anybody meanwhile: the next message takes another line. Answers that
+            // come after all are still heard.
+            self.shared.close();
+        }
         let body = answered.map_err(|_| "no answer in time".to_owned())??;
         submitted(&body).ok_or_else(|| {
             // What follows on this line cannot be believed either.
@@ -130,7 +142,15 @@ impl Shared {
 
     async fn write(&self, command: u32, sequence: u32, body: &[u8]) -> Result<(), String> {
         let packet = bytes(command, sequence, body);
-        let written = self.writer.lock().await.write_all(&packet).await;
+        let mut writer = self.writer.lock().await;
+        // Whoever writes may be dropped by its own timeout: after half a packet the gateway would
+        // take what follows for the other half.
+        if self.torn.swap(true, Ordering::AcqRel) {
+            self.close();
+            return Err("half a packet was written before".to_owned());
+        }
+        let written = writer.write_all(&packet).await;
+        self.torn.store(written.is_err(), Ordering::Release);
         written.map_err(|cause| {
             self.close();
             cause.to_string()
@@ -149,6 +169,7 @@ async fn listen(mut reader: OwnedReadHalf, shared: Arc<Shared>) {
                 break;
             }
         };
+        shared.heard.fetch_add(1, Ordering::AcqRel);
         let answered = match packet {
             (command, sequence, body) if command & ANSWER != 0 => {
                 if let Some(asker) = shared.waiting().remove(&sequence) {

@@ -9,6 +9,7 @@ mod line;
 mod packet;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,13 +51,18 @@ pub struct Cmpp {
     settings: Settings,
     clock: Clock,
     line: Mutex<Option<Arc<Line>>>,
+    /// Tells long texts apart, across lines: a phone joins parts of one reference.
+    reference: AtomicU32,
 }
 
 impl Cmpp {
     /// Opens no connection yet.
     #[must_use]
     pub fn new(settings: Settings, clock: Clock) -> Self {
-        Self { settings, clock, line: Mutex::default() }
+        // Not the same references after every start, lest a text cut off by a crash is joined with
+        // the first of the next process.
+        let reference = AtomicU32::new((clock() / 1000).rem_euclid(256) as u32);
+        Self { settings, clock, line: Mutex::default(), reference }
     }
 
     /// The open line, or a new one.
@@ -85,7 +91,7 @@ impl Cmpp {
                 return Delivery::NotFound;
             }
         };
-        let parts = packet::parts(&units, line.next());
+        let parts = packet::parts(&units, self.reference.fetch_add(1, Ordering::Relaxed));
         if parts.is_empty() || parts.len() > MOST_PARTS {
             return Delivery::Refused("length".to_owned());
         }
@@ -96,6 +102,7 @@ impl Cmpp {
                 Ok((id, 0)) => ids.push(format!("{id:016x}")),
                 // 8: too fast. The first part has not been taken, so the whole may come again.
                 Ok((_, 8)) if index == 0 => return Delivery::NotFound,
+                Ok((_, 8)) => return Delivery::Unknown("too fast for the gateway".to_owned()),
                 Ok((_, result)) => return Delivery::Refused(format!("cmpp_{result}")),
                 Err(cause) => return Delivery::Unknown(cause),
             }

@@ -131,6 +131,31 @@ async fn a_line_that_broke_is_opened_again_for_the_next_message() {
 }
 
 #[tokio::test]
+async fn a_line_that_says_nothing_takes_no_further_message() {
+    let outside = Outside::start().await;
+    let client = outside.client("shared");
+    outside.behave(json!({"mode": "slow", "delay_ms": 600_000, "count": 1})).await;
+    assert_eq!(send(&client, "one").await, Delivery::Unknown("no answer in time".into()));
+    assert!(matches!(send(&client, "two").await, Delivery::Done(_)));
+    assert_eq!(outside.texts("19900000001").await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_long_text_cut_off_and_sent_again_is_shown_once_and_whole() {
+    let outside = Outside::start().await;
+    let (first, second) = ("甲".repeat(67), "乙".repeat(9));
+    let text = format!("{first}{second}");
+    let client = outside.client("shared");
+    outside.behave(json!({"mode": "down", "count": 1, "match": {"text": second}})).await;
+    assert!(matches!(send(&client, &text).await, Delivery::Unknown(_)));
+    // Another process, whose references begin where the first one's did.
+    let client = outside.client("shared");
+    assert!(matches!(send(&client, &text).await, Delivery::Done(_)));
+    assert!(matches!(send(&client, "after").await, Delivery::Done(_)));
+    assert_eq!(outside.texts("19900000001").await, [text.as_str(), "after"]);
+}
+
+#[tokio::test]
 async fn nothing_leaves_without_the_secret_or_to_a_number_that_is_none() {
     let outside = Outside::start().await;
     assert_eq!(send(&outside.client("other"), "x").await, Delivery::NotFound);

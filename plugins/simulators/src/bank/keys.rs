@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::encoding::AsDer as _;
@@ -25,7 +26,10 @@ fn read_or_make(path: &Path) -> io::Result<Vec<u8>> {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(refused)?;
     let der = pair.as_der().map_err(refused)?;
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file = fs::File::create(&draft)?;
+    let mut options = fs::OpenOptions::new();
+    // A private key is its owner's alone.
+    let open = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = open.open(&draft)?;
     file.write_all(der.as_ref())?;
     file.sync_all()?;
     // The first of two processes wins; the link either is the whole key or fails.

@@ -7,6 +7,7 @@
 mod cmpp;
 mod gateway;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use axum::extract::{Query, State};
@@ -75,15 +76,15 @@ fn national(phone: &str) -> String {
     digits.iter().skip(digits.len().saturating_sub(11)).collect()
 }
 
-/// Parts of one long message: whose and which, then their numbers and texts.
-type Parts = ((String, u64), Vec<(u64, String)>);
+/// Parts of long messages that are not complete: whose, which and of how many, then texts by number.
+type Open = BTreeMap<(String, u64, u64), BTreeMap<u64, String>>;
 
 /// What was delivered to a phone, or to all. The parts of a long message are joined, and shown
 /// when the last has come.
 fn delivered(desk: &Desk, to: Option<&str>) -> Vec<Message> {
     let wanted = to.map(national);
     let mut messages: Vec<Message> = Vec::new();
-    let mut open: Vec<Parts> = Vec::new();
+    let mut open = Open::new();
     for entry in desk.entries() {
         let text = |name: &str| entry.request.get(name).and_then(|value| value.as_str());
         let number = |name: &str| entry.request.get(name).and_then(serde_json::Value::as_u64);
@@ -93,20 +94,18 @@ fn delivered(desk: &Desk, to: Option<&str>) -> Vec<Message> {
             continue;
         }
         let (part, of) = (number("part").unwrap_or(1), number("of").unwrap_or(1));
-        let mut parts = vec![(part, body.to_owned())];
+        let mut text = body.to_owned();
         if of > 1 {
-            let whole = (to.to_owned(), number("long").unwrap_or(0));
-            match open.iter_mut().find(|(known, _)| *known == whole) {
-                Some((_, known)) => known.append(&mut parts),
-                None => open.push((whole.clone(), std::mem::take(&mut parts))),
+            let whole = (to.to_owned(), number("long").unwrap_or(0), of);
+            let parts = open.entry(whole.clone()).or_default();
+            // A part that comes again, because the whole was sent again, takes the place of the
+            // first: a reference of 8 bits says no more.
+            parts.insert(part, text);
+            if !(1..=of).all(|number| parts.contains_key(&number)) {
+                continue;
             }
-            let complete =
-                open.iter().position(|(known, parts)| *known == whole && parts.len() as u64 >= of);
-            let Some(at) = complete else { continue };
-            parts = open.swap_remove(at).1;
-            parts.sort_by_key(|(part, _)| *part);
+            text = open.remove(&whole).into_iter().flat_map(BTreeMap::into_values).collect();
         }
-        let text = parts.into_iter().map(|(_, text)| text).collect();
         messages.push(Message { id: entry.key.clone(), at: entry.at, to: to.to_owned(), text });
     }
     messages
