@@ -14,6 +14,7 @@ use crate::{Form, Page, Upload};
 const MOST: usize = 20;
 
 /// A browser of one person.
+#[derive(Clone)]
 pub struct Browser {
     jar: Arc<Jar>,
     client: reqwest::Client,

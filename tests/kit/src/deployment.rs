@@ -87,13 +87,14 @@ fn configuration(database: &str, directory: &Path, issuer: &str, outside: &Outsi
         "[server]\nissuer = \"{issuer}\"\ndemo = true\n\
          [database]\nurl = \"{database}\"\nconnections = 4\n\
          [secrets]\nmaster = \"{master}\"\n\
-         [plugins]\ndirectory = \"plugins\"\ncache = \"plugins-cache\"\n\
+         [plugins]\ndirectory = \"plugins\"\ncache = \"{}\"\n\
          [payment]\ngateway = \"{}\"\nmerchant_id = \"{}\"\n\
          merchant_key_file = \"{}\"\ngateway_key_file = \"{}\"\n\
          [express]\nurl = \"{}\"\nsecret = \"{secret}\"\n\
          [sms]\naddress = \"{}\"\nsource = \"{}\"\nsecret = \"{}\"\n\
          [register]\nurl = \"{}\"\nsecret = \"{secret}\"\n\
          [face]\nurl = \"{}\"\nsecret = \"{secret}\"\n",
+        crate::hall::target().join("tmp/plugins-cache").display(),
         outside.bank,
         outside::MERCHANT,
         bank.join("merchant.key").display(),
@@ -120,6 +121,7 @@ impl Deployment {
         let ambient = Ambient { clock: clock.clone(), random: Arc::new(SystemRandom) };
         let (socket, port) = listener().await;
         let issuer = format!("http://localhost:{port}");
+        crate::hall::install_plugin(directory.path());
         let outside = Outside::start(directory.path(), &clock, &issuer).await;
         let config = configuration(&database, directory.path(), &issuer, &outside);
         let app = App::build(&config, ambient.clone()).await.expect("the product starts");

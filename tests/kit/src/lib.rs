@@ -11,6 +11,7 @@ mod browser;
 mod clock;
 mod deployment;
 mod form;
+mod hall;
 mod outside;
 mod page;
 mod people;
