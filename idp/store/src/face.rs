@@ -30,7 +30,10 @@ statement!(
     SETTLE,
     "update face_check set state = $3 where id = $1 and person_id = $2 and state = 'open'"
 );
-statement!(PRUNE, "delete from face_check where expires_at < $1");
+statement!(
+    PRUNE,
+    "delete from face_check where id in (select id from face_check where expires_at < $1 limit 200)"
+);
 
 /// Keeps an opened check.
 ///
@@ -87,7 +90,7 @@ pub async fn settle(
     Ok(tx.execute(&SETTLE, args![id, person, state]).await? == 1)
 }
 
-/// Deletes checks that expired before `before`.
+/// Deletes up to 200 checks that expired before `before`.
 ///
 /// # Errors
 /// As the database says.

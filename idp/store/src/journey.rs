@@ -54,7 +54,10 @@ statement!(
      where id = $1 and state = 'code_sent' and sends = $4 and expires_at > $3"
 );
 statement!(END, "delete from journey where id = $1");
-statement!(PRUNE, "delete from journey where expires_at < $1");
+statement!(
+    PRUNE,
+    "delete from journey where id in (select id from journey where expires_at < $1 limit 200)"
+);
 
 /// Begins a journey.
 ///
@@ -140,7 +143,7 @@ pub async fn end(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes journeys that expired before `before`.
+/// Deletes up to 200 journeys that expired before `before`.
 ///
 /// # Errors
 /// As the database says.

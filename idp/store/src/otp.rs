@@ -28,7 +28,10 @@ statement!(
 );
 statement!(USE, "update otp set used_at = $2 where id = $1 and used_at is null");
 statement!(KILL, "update otp set used_at = $2 where id = $1 and used_at is null");
-statement!(PRUNE, "delete from otp where expires_at < $1");
+statement!(
+    PRUNE,
+    "delete from otp where id in (select id from otp where expires_at < $1 limit 200)"
+);
 
 fn digest(tx: &Tx, id: &str, code: &str) -> String {
     tx.vault().blind("otp.code", &format!("{id} {code}"))
@@ -70,7 +73,7 @@ pub async fn kill(tx: &mut Tx, id: &str, now: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes codes that expired before `before`.
+/// Deletes up to 200 codes that expired before `before`.
 ///
 /// # Errors
 /// As the database says.

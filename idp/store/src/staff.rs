@@ -74,7 +74,10 @@ statement!(
      where id = $1 and attempts < $2 and expires_at > $3"
 );
 statement!(END, "delete from staff_pending where id = $1");
-statement!(PRUNE, "delete from staff_pending where expires_at < $1");
+statement!(
+    PRUNE,
+    "delete from staff_pending where id in (select id from staff_pending where expires_at < $1 limit 200)"
+);
 
 /// Creates an officer.
 ///
@@ -193,7 +196,7 @@ pub async fn end(tx: &mut Tx, id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(&END, args![id]).await? == 1)
 }
 
-/// Deletes awaited sign-ins that expired before `before`.
+/// Deletes up to 200 awaited sign-ins that expired before `before`.
 ///
 /// # Errors
 /// As the database says.

@@ -39,7 +39,10 @@ statement!(
     "update throttle set tries = tries - 1 where key = $1 and tries > 0 and window_end > $2"
 );
 statement!(CLEAR, "delete from throttle where key = $1");
-statement!(PRUNE, "delete from throttle where window_end < $1");
+statement!(
+    PRUNE,
+    "delete from throttle where key in (select key from throttle where window_end < $1 limit 200)"
+);
 
 fn key(tx: &Tx, limit: &Limit) -> String {
     tx.vault().blind("throttle", &format!("{} {}", limit.scope, limit.subject))
@@ -84,7 +87,7 @@ pub async fn clear(tx: &mut Tx, limit: &Limit) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes counters whose window ended before `before`.
+/// Deletes up to 200 counters whose window ended before `before`.
 ///
 /// # Errors
 /// As the database says.

@@ -234,6 +234,7 @@ error-title = This cannot go on
 error-interaction = You have to sign in or confirm first. Please go back to the site that you came from and start again.
 error-denied = The request was refused.
 error-server = Something went wrong on our side. Please try again in a while.
+error-limited = Too many requests come from your network. Please wait a minute and try again.
 error-request = The site that you came from made a mistake in its request. Please go back and start again, or tell the site.
 not-found-title = No such page
 not-found = The address may be mistyped, or the page has moved.

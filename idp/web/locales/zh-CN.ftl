@@ -234,6 +234,7 @@ error-title = 无法继续
 error-interaction = 需要您登录或确认后才能继续，请回到原来的网站重新开始。
 error-denied = 请求被拒绝。
 error-server = 我们这边出了问题，请稍后再试。
+error-limited = 来自您所在网络的请求过多，请一分钟后再试。
 error-request = 网站发来的请求有误，请回到原来的网站重新开始，或告知该网站。
 not-found-title = 没有这个页面
 not-found = 地址可能写错了，或者页面已经搬走。

@@ -13,11 +13,12 @@ use idp_protocol::authorize::AuthorizationRequest;
 use idp_protocol::client::Client;
 use idp_store::consent::Consent;
 use idp_store::flow::Stored;
+use idp_store::throttle::{self, Passed};
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use crate::{State, cookie};
+use crate::{State, cookie, pages};
 
 const STEM: &str = "tongban_flow";
 /// Flows that one browser may have open; older ones are forgotten.
@@ -75,12 +76,21 @@ fn cookie_name(state: &State, id: &str) -> String {
     format!("{}_{}", cookie::name(state, STEM), id.replace('-', ""))
 }
 
-/// Keeps a request and gives its id and the cookies that bind it to the browser.
+/// What came of an authorization request.
+pub(crate) enum Begun {
+    /// Kept: its id, and the cookies that bind it to the browser.
+    Kept(String, Vec<HeaderValue>),
+    /// Too many from this network; milliseconds until the next is taken.
+    Limited(i64),
+}
+
+/// Keeps a request, if its network has not sent too many.
 pub(crate) async fn begin(
     state: &State,
     headers: &HeaderMap,
+    network: &str,
     request: AuthorizationRequest,
-) -> Result<(String, Vec<HeaderValue>), StoreError> {
+) -> Result<Begun, StoreError> {
     let (id, secret, now) = (state.ambient.id(), state.ambient.secret(), state.now());
     let lifetime = state.settings.lifetimes.flow_ms;
     let stored = Stored {
@@ -91,13 +101,23 @@ pub(crate) async fn begin(
         consented: None,
         denied: None,
     };
-    state
+    let limits = Vec::from_iter(pages::authorization_limit(state, network));
+    let passed: Option<Passed> = state
         .db
         .write("flow_begin", move |tx: &mut Tx| {
-            let stored = stored.clone();
-            Box::pin(async move { idp_store::flow::create(tx, &stored, now + lifetime).await })
+            let (stored, limits) = (stored.clone(), limits.clone());
+            Box::pin(async move {
+                let passed = throttle::count(tx, &limits, now).await?;
+                if passed.is_none() {
+                    idp_store::flow::create(tx, &stored, now + lifetime).await?;
+                }
+                Ok::<_, StoreError>(passed)
+            })
         })
         .await?;
+    if let Some(passed) = passed {
+        return Ok(Begun::Limited(passed.until - now));
+    }
     // A cookie for each flow, because tabs are signed in side by side, and a POST from another
     // site arrives without the cookies that it must not overwrite.
     let mut cookies =
@@ -108,7 +128,7 @@ pub(crate) async fn begin(
     open.sort_unstable();
     let excess = open.len().saturating_sub(MOST - 1);
     cookies.extend(open.into_iter().take(excess).map(|name| cookie::clear(state, name)));
-    Ok((id, cookies))
+    Ok(Begun::Kept(id, cookies))
 }
 
 /// `Set-Cookie` that unbinds an answered flow.

@@ -9,16 +9,14 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::{State, oidc, pages};
 
-/// Bytes of a request's body (attacks row 42).
-const LARGEST: usize = 64 * 1024;
-
 /// The router of this half, without a fallback: the hall's routes stand beside it.
 pub fn router(state: State) -> Router {
     let guarded = pages::router().merge(oidc::guarded());
     let guarded = guarded.layer(middleware::from_fn_with_state(state.clone(), same_origin));
     guarded
         .merge(oidc::router())
-        .layer(DefaultBodyLimit::max(LARGEST))
+        // Attacks row 42.
+        .layer(DefaultBodyLimit::max(state.settings.max_body_bytes))
         .layer(middleware::from_fn_with_state(state.clone(), headers))
         .with_state(state)
 }

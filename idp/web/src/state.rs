@@ -26,6 +26,9 @@ pub struct Limits {
     pub codes_per_day: u32,
     /// Register matches of one network within an hour.
     pub register_matches_per_network_per_hour: u32,
+    /// Authorization requests of one network within a minute: each is a row until somebody signs
+    /// in or it expires. 0: no limit.
+    pub authorizations_per_network_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             codes_per_phone_per_hour: 5,
             codes_per_day: 200_000,
             register_matches_per_network_per_hour: 60,
+            authorizations_per_network_per_minute: 1200,
         }
     }
 }
@@ -109,6 +113,10 @@ pub struct Settings {
     pub demo: bool,
     /// Pages say that counterparts are simulators.
     pub simulator_notice: bool,
+    /// Bytes of a request's body (attacks row 42).
+    pub max_body_bytes: usize,
+    /// Peers whose `X-Forwarded-For` is believed (attacks row 49).
+    pub trusted_proxies: Vec<crate::network::Block>,
     /// Rates.
     pub limits: Limits,
     /// Lifetimes of sessions.
@@ -130,6 +138,8 @@ impl Settings {
             secure: url.is_none_or(|url| url.scheme() == "https"),
             demo: false,
             simulator_notice: false,
+            max_body_bytes: 256 * 1024,
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
             sessions: Sessions::default(),
             lifetimes: Lifetimes::default(),

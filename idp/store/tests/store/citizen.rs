@@ -11,7 +11,7 @@ use idp_store::journey::Journey;
 use idp_store::otp::Redeemed;
 use idp_store::person::Record;
 use idp_store::throttle::Limit;
-use idp_store::{StoreError, Tx, account, journey, otp, person, staff, throttle};
+use idp_store::{StoreError, Tx, account, face, journey, otp, person, prune, staff, throttle};
 
 use crate::engines::Fresh;
 
@@ -268,7 +268,62 @@ async fn attack_48_the_file_holds_no_number_and_no_phone(fresh: Fresh) {
     }
 }
 
+async fn what_nobody_looks_at_any_more_is_removed(fresh: Fresh) {
+    let limit = Limit { scope: "test", subject: "s".to_owned(), tries: 3, window: 100 };
+    write!(fresh, |tx| staff::create(tx, &officer(), 1).await).unwrap();
+    let limits = vec![limit];
+    fresh
+        .db
+        .write("fill", move |tx: &mut Tx| {
+            let limits = limits.clone();
+            Box::pin(async move {
+                otp::issue(tx, "o", "123456", 100).await?;
+                throttle::count(tx, &limits, 0).await?;
+                journey::create(tx, &started(), 100).await?;
+                let pending = staff::Pending { staff_id: "s1".to_owned(), flow: None };
+                staff::begin(tx, "w", "s", &pending, 100).await?;
+                let check = face::FaceCheck {
+                    id: "c".to_owned(),
+                    person_id: "p".to_owned(),
+                    counterpart_id: "f".to_owned(),
+                    flow: None,
+                };
+                face::create(tx, &check, 1, 100).await
+            })
+        })
+        .await
+        .unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let mut removed = Vec::new();
+    for now in [100, 101, 101] {
+        removed.push(write!(fresh, |tx| prune::step(tx, now).await).unwrap());
+    }
+    // Not before their time; and in steps, so that a flood's leavings keep nobody waiting.
+    assert_eq!(removed, [0, 5, 0]);
+    for from in [0_u32, 250] {
+        let ids: Vec<String> = (from..from + 250).map(|n| format!("o{n}")).collect();
+        fresh
+            .db
+            .write("fill", move |tx: &mut Tx| {
+                let ids = ids.clone();
+                Box::pin(async move {
+                    for id in &ids {
+                        otp::issue(tx, id, "123456", 200).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap_or_else(|error: StoreError| panic!("{error}"));
+    }
+    let mut removed = Vec::new();
+    for _ in 0..4 {
+        removed.push(write!(fresh, |tx| prune::step(tx, 201).await).unwrap());
+    }
+    assert_eq!(removed, [200, 200, 100, 0]);
+}
+
 crate::on_both! {
+    pruned => super::what_nobody_looks_at_any_more_is_removed;
     found_by => super::an_account_is_found_by_everything_a_person_types;
     one_account => super::one_number_is_one_person_and_one_account;
     phone_moves => super::a_phone_moves_to_who_has_proven_to_hold_it;

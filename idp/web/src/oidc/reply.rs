@@ -19,6 +19,11 @@ pub(crate) enum Failure {
     Protocol(ProtocolError),
     /// The same with a status of HTTP's own.
     Status(StatusCode, ProtocolError),
+    /// Too many requests; milliseconds until the next is taken.
+    Limited {
+        /// Milliseconds.
+        wait: i64,
+    },
     /// The server could not.
     Server(String),
 }
@@ -50,6 +55,11 @@ impl Failure {
                 (status.unwrap_or(StatusCode::BAD_REQUEST), error)
             }
             Self::Status(status, error) => (status, error),
+            Self::Limited { .. } => {
+                let text = "Too many requests come from this network; try again in a minute.";
+                let error = ProtocolError::new(ErrorCode::TemporarilyUnavailable, text);
+                (StatusCode::TOO_MANY_REQUESTS, error)
+            }
             Self::Server(cause) => {
                 tracing::error!(cause, "a request could not be served");
                 let text = "The server could not serve the request.";
@@ -61,8 +71,20 @@ impl Failure {
 
     /// A page for a person.
     pub(crate) fn page(self, state: &State, headers: &HeaderMap) -> Response {
+        let after = self.after();
         let (status, error) = self.told();
-        pages::protocol_error(state, headers, status, error.code.as_str(), error.description)
+        let (code, text) = (error.code.as_str(), error.description);
+        let mut response = pages::protocol_error(state, headers, status, code, text);
+        if let Some(after) = after {
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+        }
+        response
+    }
+
+    /// RFC 9110 §10.2.3, whole seconds.
+    fn after(&self) -> Option<HeaderValue> {
+        let Self::Limited { wait } = self else { return None };
+        Some(HeaderValue::from((wait.max(&0) + 999) / 1000))
     }
 
     /// A body for a program (RFC 6749 §5.2); a client that used the `Authorization` header is told

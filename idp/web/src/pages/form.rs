@@ -1,5 +1,6 @@
 //! Forms as requests bring them, and as pages show them.
 
+use axum::RequestExt as _;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use http::StatusCode;
@@ -26,7 +27,7 @@ impl Fields {
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        let body = match to_bytes(request.into_body(), LARGEST).await {
+        let body = match to_bytes(request.with_limited_body().into_body(), LARGEST).await {
             Ok(body) => body,
             Err(cause) if is_length(&cause) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(_) => return Err(StatusCode::BAD_REQUEST),

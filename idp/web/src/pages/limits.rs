@@ -81,6 +81,14 @@ pub(crate) fn code(state: &State, phone: &str, network: &str) -> Vec<Limit> {
     ]
 }
 
+/// Authorization requests, each of which is kept until it is answered or expires (attacks row 42).
+/// Whoever is behind one address shares it: hundreds of people may, a flood may not.
+pub(crate) fn authorization(state: &State, network: &str) -> Option<Limit> {
+    let tries = i64::from(state.settings.limits.authorizations_per_network_per_minute);
+    let subject = network.to_owned();
+    (tries > 0).then_some(Limit { scope: "authorize.network", subject, tries, window: 60_000 })
+}
+
 /// Comparing a person with the register.
 pub(crate) fn matching(state: &State, number: &str, network: &str) -> Vec<Limit> {
     let limits = &state.settings.limits;

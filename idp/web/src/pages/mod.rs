@@ -51,6 +51,7 @@ pub use passwords::{Busy, Hasher, Hashing};
 pub use text::Lang;
 
 pub(crate) use identifier::read as identifier;
+pub(crate) use limits::authorization as authorization_limit;
 pub(crate) use passwords::hash as hash_password;
 pub(crate) use security::freeze;
 

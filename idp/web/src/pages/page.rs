@@ -1,9 +1,8 @@
 //! A request for a page: who asks, in which language, from where, in which flow.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::response::Response;
 use http::header::HeaderValue;
 use http::request::Parts;
@@ -16,6 +15,7 @@ use super::reply::{self, Forms};
 use super::shell::Shell;
 use super::text::Lang;
 use super::view::{FormPage, Link, MessagePage, Notice};
+use crate::network::Network;
 use crate::session::{self, SignedIn};
 use crate::{State, cookie};
 
@@ -25,7 +25,7 @@ pub(crate) struct Page {
     pub(crate) headers: HeaderMap,
     pub(crate) lang: Lang,
     pub(crate) signed_in: Option<SignedIn>,
-    /// The peer's network: an IPv4 address, or the /64 of an IPv6 one.
+    /// What tries are counted by.
     pub(crate) network: String,
     uri: Uri,
 }
@@ -34,7 +34,6 @@ impl FromRequestParts<State> for Page {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         // A page of a person whose session cannot be read is a stranger's page; what needs the
         // database will say so itself.
         let signed_in = session::current(state, &parts.headers).await.unwrap_or_else(|cause| {
@@ -44,23 +43,11 @@ impl FromRequestParts<State> for Page {
         Ok(Self {
             state: state.clone(),
             lang: Lang::of(&parts.headers, parts.uri.query(), None),
-            network: network(peer.map(|info| info.0.ip())),
+            network: Network::of(state, parts).0,
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             signed_in,
         })
-    }
-}
-
-/// What tries are counted by: whoever has one IPv6 address has 2^64 of them (RFC 6177).
-fn network(address: Option<IpAddr>) -> String {
-    match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(four)) => four.to_string(),
-        Some(IpAddr::V6(six)) => {
-            let [a, b, c, d, ..] = six.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        None => "unknown".to_owned(),
     }
 }
 
@@ -221,18 +208,6 @@ fn is_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_is_an_address_or_a_64() {
-        for (address, expected) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ] {
-            assert_eq!(network(Some(address.parse().unwrap())), expected);
-        }
-        assert_eq!(network(None), "unknown");
-    }
 
     #[test]
     fn attack_18_only_ids_stand_for_flows() {

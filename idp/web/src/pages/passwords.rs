@@ -54,6 +54,9 @@ pub struct Hasher {
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     params: Params,
+    /// What each check really cost, for the tests of attacks row 29.
+    #[cfg(test)]
+    pub(super) work: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 impl Hasher {
@@ -64,6 +67,8 @@ impl Hasher {
             permits: Arc::new(Semaphore::new(hashing.threads.max(1))),
             waiting: Arc::new(AtomicUsize::new(0)),
             params: hashing.params(),
+            #[cfg(test)]
+            work: Arc::default(),
         }
     }
 
@@ -86,8 +91,13 @@ impl Hasher {
         let password = Zeroizing::new(password.to_owned());
         let known = phc.is_some();
         let phc = phc.map_or_else(|| self.nobody(), str::to_owned);
+        #[cfg(test)]
+        let work = self.work.clone();
         let fits = self.on_a_thread(move || {
-            Argon2::default().verify_password(password.as_bytes(), phc.as_str()).is_ok()
+            let answer = Argon2::default().verify_password(password.as_bytes(), phc.as_str());
+            #[cfg(test)]
+            work.lock().unwrap().push(tests::cost(&phc, answer));
+            answer.is_ok()
         });
         Ok(fits.await? && known)
     }
@@ -143,6 +153,18 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Algorithm, version, memory, passes and lengths of a check that was really done; a string
+    /// that cannot be checked costs nothing, and says so.
+    pub(super) fn cost(phc: &str, answer: Result<(), argon2::password_hash::Error>) -> String {
+        use argon2::password_hash::Error::PasswordInvalid;
+        if !matches!(answer, Ok(()) | Err(PasswordInvalid)) {
+            return "nothing".to_owned();
+        }
+        let parts: Vec<&str> = phc.split('$').collect();
+        let lengths: Vec<usize> = parts[4..].iter().map(|part| part.len()).collect();
+        format!("{} {lengths:?}", parts[1..4].join(" "))
+    }
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {

@@ -34,6 +34,7 @@ pub(crate) fn protocol_error(
 ) -> Response {
     let shell = shell(headers);
     let sentence = match code {
+        _ if status == StatusCode::TOO_MANY_REQUESTS => "error-limited",
         "login_required" | "interaction_required" | "consent_required" => "error-interaction",
         "access_denied" => "error-denied",
         "server_error" | "temporarily_unavailable" => "error-server",

@@ -14,17 +14,20 @@ use idp_protocol::{ProtocolError, hint};
 
 use super::reply::Failure;
 use super::request::{self, Body};
-use crate::{State, flow};
+use crate::State;
+use crate::flow::{self, Begun};
+use crate::network::Network;
 
 /// GET, with the parameters in the query.
 pub(crate) async fn by_get(
     extract::State(state): extract::State<State>,
+    Network(network): Network,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
     let query = uri.query().unwrap_or_default();
     match Parameters::parse(query.as_bytes()) {
-        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Ok(parameters) => respond(&state, &headers, &network, &parameters).await,
         Err(error) => Failure::from(error).page(&state, &headers),
     }
 }
@@ -33,17 +36,23 @@ pub(crate) async fn by_get(
 /// comes with it, and none is needed (OpenID Connect Core §3.1.2.1).
 pub(crate) async fn by_post(
     extract::State(state): extract::State<State>,
+    Network(network): Network,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     match request::form(&headers, body) {
-        Ok(parameters) => respond(&state, &headers, &parameters).await,
+        Ok(parameters) => respond(&state, &headers, &network, &parameters).await,
         Err(failure) => failure.page(&state, &headers),
     }
 }
 
-async fn respond(state: &State, headers: &HeaderMap, parameters: &Parameters) -> Response {
-    match begin(state, headers, parameters).await {
+async fn respond(
+    state: &State,
+    headers: &HeaderMap,
+    network: &str,
+    parameters: &Parameters,
+) -> Response {
+    match begin(state, headers, network, parameters).await {
         Ok(response) => response,
         Err(failure) => failure.page(state, headers),
     }
@@ -52,6 +61,7 @@ async fn respond(state: &State, headers: &HeaderMap, parameters: &Parameters) ->
 async fn begin(
     state: &State,
     headers: &HeaderMap,
+    network: &str,
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
     // RFC 6749 §4.1.2.1: without a client that is known, nobody is redirected (attacks row 18).
@@ -71,7 +81,10 @@ async fn begin(
             return Ok(answer::error(state, headers, &place, &error));
         }
     };
-    let (id, cookies) = flow::begin(state, headers, request).await?;
+    let (id, cookies) = match flow::begin(state, headers, network, request).await? {
+        Begun::Kept(id, cookies) => (id, cookies),
+        Begun::Limited(wait) => return Err(Failure::Limited { wait }),
+    };
     let mut response = answer::see_other(&format!("/oauth2/authorize/{id}"));
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);

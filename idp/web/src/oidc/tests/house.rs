@@ -291,7 +291,9 @@ impl House {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 40_000));
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

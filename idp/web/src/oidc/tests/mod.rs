@@ -3,6 +3,7 @@
 mod attacks;
 mod codes;
 mod cookies;
+mod floods;
 mod flows;
 mod house;
 mod logout;

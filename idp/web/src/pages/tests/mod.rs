@@ -1,6 +1,7 @@
 //! The pages through the router, on SQLite, with a virtual clock and counterparts in memory.
 
 mod account;
+mod enumeration;
 mod flows;
 mod locales;
 mod recovery;

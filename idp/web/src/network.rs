@@ -1,0 +1,165 @@
+//! From where a request comes: what tries are counted by (attacks rows 27, 28, 30, 42), and when a
+//! proxy may say so (attacks row 49).
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use http::HeaderMap;
+use http::request::Parts;
+
+use crate::State;
+
+/// Addresses that begin alike (CIDR, RFC 4632), such as `10.0.0.0/8`; a lone address is a block of
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// IPv4 as the addresses that are mapped into IPv6 (RFC 4291 §2.5.5.2).
+    base: u128,
+    bits: u32,
+}
+
+impl Block {
+    fn has(self, address: IpAddr) -> bool {
+        let shift = 128 - self.bits;
+        let cut = |bits: u128| bits.checked_shr(shift).unwrap_or(0);
+        cut(wide(address)) == cut(self.base)
+    }
+}
+
+fn wide(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(four) => four.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(six) => six.to_bits(),
+    }
+}
+
+/// A text that is no block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is no block of addresses\nhint: write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"
+)]
+pub struct NoBlock;
+
+impl FromStr for Block {
+    type Err = NoBlock;
+
+    fn from_str(text: &str) -> Result<Self, NoBlock> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse::<u32>().map_err(|_| NoBlock)?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NoBlock)?;
+        let own = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(own);
+        if bits > own {
+            return Err(NoBlock);
+        }
+        Ok(Self { base: wide(address), bits: 128 - own + bits })
+    }
+}
+
+/// The network of a request: an IPv4 address, or the /64 of an IPv6 one.
+pub(crate) struct Network(pub(crate) String);
+
+impl Network {
+    /// Of a request.
+    pub(crate) fn of(state: &State, parts: &Parts) -> Self {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|info| info.0.ip());
+        Self(named(client(peer, &parts.headers, &state.settings.trusted_proxies)))
+    }
+}
+
+impl FromRequestParts<State> for Network {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
+        Ok(Self::of(state, parts))
+    }
+}
+
+/// The address behind the proxies that are trusted. Anybody can write `X-Forwarded-For`: it is
+/// believed from a configured peer only, and from the right, as far as each hop is one of ours.
+fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Block]) -> Option<IpAddr> {
+    let ours = |address: IpAddr| trusted.iter().any(|block| block.has(address));
+    let mut here = peer?.to_canonical();
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+    for hop in hops {
+        if !ours(here) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        here = address.to_canonical();
+    }
+    Some(here)
+}
+
+/// What tries are counted by: whoever has one IPv6 address has 2^64 of them (RFC 6177).
+fn named(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(four)) => four.to_string(),
+        Some(IpAddr::V6(six)) => {
+            let net = Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX));
+            format!("{net}/64")
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_address_or_a_64() {
+        for (address, expected) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(named(Some(address.parse().unwrap())), expected);
+        }
+        assert_eq!(named(None), "unknown");
+    }
+
+    #[test]
+    fn a_block_holds_what_begins_like_it() {
+        let has = |block: &str, address: &str| {
+            block.parse::<Block>().unwrap().has(address.parse().unwrap())
+        };
+        assert!(has("10.0.0.0/8", "10.255.0.1") && !has("10.0.0.0/8", "11.0.0.1"));
+        assert!(has("192.0.2.7", "192.0.2.7") && !has("192.0.2.7", "192.0.2.6"));
+        assert!(has("2001:db8::/32", "2001:db8:ffff::1") && !has("2001:db8::/32", "2001:db9::1"));
+        assert!(has("0.0.0.0/0", "203.0.113.9") && !has("0.0.0.0/0", "2001:db8::1"));
+        assert!(has("::/0", "2001:db8::1"));
+        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "example.org", "10.0.0.0/-1"] {
+            assert_eq!(wrong.parse::<Block>(), Err(NoBlock), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn attack_49_only_our_own_proxies_say_who_is_behind_them() {
+        let trusted: Vec<Block> = vec!["10.0.0.0/8".parse().unwrap()];
+        let seen = |peer: &str, lines: &[&str], trusted: &[Block]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            client(Some(peer.parse().unwrap()), &headers, trusted).unwrap().to_string()
+        };
+        // A stranger's word about itself is nothing, with or without proxies configured.
+        assert_eq!(seen("203.0.113.9", &["198.51.100.1"], &trusted), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1"], &[]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1"], &trusted), "198.51.100.1");
+        // What the client itself had written stands to the left of what our proxy added.
+        assert_eq!(seen("10.0.0.1", &["1.2.3.4, 198.51.100.1"], &trusted), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &["1.2.3.4", "198.51.100.1"], &trusted), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1, 10.0.0.2"], &trusted), "198.51.100.1");
+        // Nonsense is never passed over to what stands behind it.
+        assert_eq!(seen("10.0.0.1", &["1.2.3.4, nonsense"], &trusted), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &[], &trusted), "10.0.0.1");
+    }
+}
