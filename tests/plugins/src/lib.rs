@@ -1,0 +1,1 @@
+//! Hostile plugins in the real host; see `tests/`.
