@@ -3,13 +3,16 @@
 use idp_store::{StoreError, Tx, audit, outbox};
 use plugins_hall::call::Problem;
 use plugins_hall::text::text;
-use plugins_store::case;
+use plugins_store::{case, event};
 use serde_json::json;
 
 use crate::Engine;
 use crate::error::EngineError;
 use crate::unit::{By, Halt, Unit, corrections, sentences};
 use crate::view::{CaseLine, CaseView, Decision, DeskFilter, Officer, SupervisionView};
+
+/// Facts of the applicant that an officer is shown.
+const APPLICANT: &[&str] = &["name", "sex", "birth_date", "number_masked"];
 
 /// Longest reasons, characters.
 const REASONS: usize = 2_000;
@@ -76,7 +79,14 @@ impl Engine {
     ) -> Result<CaseView, EngineError> {
         let loaded = self.load(number).await?;
         self.look(officer, &loaded.case, "case").await?;
-        Ok(self.shared.view(loaded, "officer", None))
+        let subject = loaded.case.subject.clone();
+        let mut view = self.shared.view(loaded, "officer", None);
+        match self.parts().identity.facts(&subject, APPLICANT).await {
+            Ok(facts) => view.applicant = facts,
+            // The case can be read without its applicant's name.
+            Err(cause) => tracing::warn!(%cause, "the applicant's facts are not available"),
+        }
+        Ok(view)
     }
 
     /// A material on the desk; the look is a line in the applicant's audit trail.
@@ -129,7 +139,9 @@ impl Engine {
         let decided = self.change("decide", None, &number, move |unit| {
             let (by, reasons, decision) = (by.clone(), reasons.clone(), decision.clone());
             Box::pin(async move {
-                if seq.is_some_and(|seq| seq != unit.case.seq) {
+                if let Some(seq) = seq
+                    && moved(unit, seq).await?
+                {
                     return Err(Halt::Engine(EngineError::Conflict));
                 }
                 carry_out(unit, &by, &decision, &reasons).await
@@ -157,6 +169,20 @@ impl Engine {
         let signals = signals.iter().map(|case| self.shared.line(case)).collect();
         Ok(SupervisionView { counts, signals, outbox, ratings })
     }
+}
+
+/// Events that change nothing an officer decides about: a text that left, a signal of the clock, a
+/// parcel on its way.
+const QUIET: &[&str] = &["notice.sent", "signal.", "express.", "plugin.failed"];
+
+/// Whether the case has moved since the officer's page showed it at `seen`.
+async fn moved(unit: &mut Unit<'_>, seen: i64) -> Result<bool, Halt> {
+    if seen == unit.case.seq {
+        return Ok(false);
+    }
+    let events = event::list(unit.tx, &unit.case.number).await?;
+    let quiet = |kind: &str| QUIET.iter().any(|known| kind.starts_with(known));
+    Ok(seen > unit.case.seq || events.iter().any(|one| one.seq > seen && !quiet(&one.kind)))
 }
 
 async fn carry_out(

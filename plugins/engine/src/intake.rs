@@ -6,6 +6,7 @@ use plugins_hall::catalogue::Item;
 use plugins_hall::deadline::Deadline;
 use plugins_hall::form;
 use plugins_hall::number;
+use plugins_hall::status;
 use plugins_store::case::{self, Case};
 use plugins_store::draft::{self, Draft};
 use plugins_store::material;
@@ -301,7 +302,7 @@ impl Engine {
             plugin_version: String::new(),
             data: json!({}),
             form: serde_json::to_value(&examined.filed).map_err(json)?,
-            status: json!(turn::received()),
+            status: json!(status::of("submitted")),
             clock: serde_json::to_value(Deadline::open(now)).map_err(json)?,
             quote: None,
             queue: None,

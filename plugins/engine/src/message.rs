@@ -44,6 +44,10 @@ pub(crate) fn standard(step: &str, case: &Case, title: &Text) -> Option<String> 
             format!("您的办件{number}（{name}）已交寄，单号{label}。"),
             format!("Case {number} ({name}) is on its way, parcel {label}."),
         ),
+        "delivered" => (
+            format!("您的办件{number}（{name}）已送达。欢迎在办件页评价。"),
+            format!("Case {number} ({name}) is delivered. Please rate it on its page."),
+        ),
         "ready_for_pickup" => (
             format!("您的办件{number}（{name}）可以领取。"),
             format!("Case {number} ({name}) is ready to be picked up."),

@@ -1,5 +1,7 @@
 //! Cases as pages show them.
 
+use std::collections::BTreeMap;
+
 use idp_store::{StoreError, Tx};
 use plugins_hall::call::Problem;
 use plugins_hall::deadline::Deadline;
@@ -126,6 +128,7 @@ impl Shared {
             actions: actions(case, role, loaded.due().is_some()),
             rating: case.rating.and_then(|stars| u8::try_from(stars).ok()),
             materials: loaded.materials.into_iter().map(material).collect(),
+            applicant: BTreeMap::new(),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! A plugin's turn: a snapshot goes in with no transaction open, an outcome comes back, and all of
 //! it is committed or nothing.
 
-use std::collections::BTreeMap;
-
 use idp_store::{StoreError, Tx};
 use plugins_hall::call::{Effect, Failure, Outcome, Problem};
 use plugins_hall::deadline::Deadline;
 use plugins_hall::machine::STAY;
-use plugins_hall::text::{Text, text};
+use plugins_hall::text::text;
 use plugins_store::inbox::{self, Waiting};
 use plugins_store::{case, event};
 use serde_json::{Value, json};
@@ -207,7 +205,9 @@ pub(crate) async fn apply(
         }
         other => unit.take(other, &By::rule(), sentences(&transition.reasons)).await?,
     }
-    if !transition.public_status.is_empty() {
+    // What the plugin says of an edge that was not taken would not be true (an approval that an
+    // officer has yet to give).
+    if edge == transition.edge && !transition.public_status.is_empty() {
         unit.case.status = json!(transition.public_status);
     }
     effect::carry(unit, outcome).await?;
@@ -254,12 +254,4 @@ fn problems(outcome: &Outcome) -> Result<Vec<Problem>, Halt> {
         _ => None,
     });
     found.ok_or_else(|| broken("a correction names all that is missing"))
-}
-
-/// The status shown before the plugin has said anything.
-pub(crate) fn received() -> Text {
-    BTreeMap::from([
-        ("zh-CN".to_owned(), "已收到您的申请。".to_owned()),
-        ("en".to_owned(), "Your application has been received.".to_owned()),
-    ])
 }

@@ -9,6 +9,7 @@ use plugins_hall::catalogue::Item;
 use plugins_hall::deadline::Deadline;
 use plugins_hall::key;
 use plugins_hall::machine::{self, Machine};
+use plugins_hall::status;
 use plugins_hall::text::Text;
 use plugins_store::case::{self, Case};
 use plugins_store::event::{self, CaseEvent};
@@ -186,6 +187,7 @@ impl<'t> Unit<'t> {
         for (position, state) in path.iter().enumerate() {
             let last = position + 1 == path.len();
             (*state).clone_into(&mut self.case.state);
+            self.case.status = json!(status::of(state));
             self.clock(edge, state, &reason)?;
             let passed = matches!(*state, "accepted" | "withdrawn" | "approved");
             let line = match edge {

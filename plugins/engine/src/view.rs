@@ -1,5 +1,7 @@
 //! What pages see of the hall: plain values, ready to be shown.
 
+use std::collections::BTreeMap;
+
 use plugins_hall::call::Problem;
 use plugins_hall::text::Text;
 use serde::Serialize;
@@ -218,6 +220,8 @@ pub struct CaseView {
     pub actions: Vec<String>,
     /// 1–5, when rated.
     pub rating: Option<u8>,
+    /// Verified facts of the applicant by name, for an officer; empty for the applicant.
+    pub applicant: BTreeMap<String, String>,
 }
 
 /// What an officer decides.

@@ -13,4 +13,5 @@ pub mod ledger;
 pub mod machine;
 pub mod number;
 pub mod port;
+pub mod status;
 pub mod text;

@@ -133,6 +133,10 @@ pub(crate) fn errors(frame: &Frame, problems: &[Problem]) -> BTreeMap<String, Ve
     let mut errors: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for problem in problems {
         let path = problem.field.clone().unwrap_or_default();
+        // Why a file was refused says enough: that it is missing need not be said too.
+        if path.starts_with("materials.") && errors.contains_key(&path) {
+            continue;
+        }
         errors.entry(path).or_default().push(frame.lang.pick(&problem.detail).into_owned());
     }
     errors

@@ -17,6 +17,9 @@ use crate::session::Visitor;
 use crate::shown::{self, Instant};
 use crate::{State, signin};
 
+/// How long after coming back from the bank the page looks again by itself, milliseconds.
+const WATCHED: i64 = 90_000;
+
 /// One line of the timeline.
 #[derive(Debug)]
 pub struct Row {
@@ -147,6 +150,11 @@ pub async fn show(
         // Only here may a form lead to the bank, and only while a fee is due.
         let policy = frame::policy(&state, &[&state.settings.gateway_origin]);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    let paid = case.payment.as_ref().is_some_and(|payment| payment.started);
+    if paid && state.ambient.now() - case.line.changed_at < WATCHED {
+        // The bank's word is under way: she need not reload by hand. Not for ever, though.
+        response.headers_mut().insert(header::REFRESH, http::HeaderValue::from_static("5"));
     }
     Ok(response)
 }

@@ -15,7 +15,7 @@ use crate::cases::{self, File, Row};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::labels::{self, Due, Line};
-use crate::{State, apply, items, local, signin};
+use crate::{State, apply, fields, items, local, signin};
 
 /// Query of the inbox.
 #[derive(Debug, Default, Deserialize)]
@@ -53,6 +53,7 @@ struct DeskCase<'a> {
     seq: i64,
     dues: Vec<Due>,
     suspended: Option<String>,
+    applicant: Vec<(String, String)>,
     answers: Vec<(String, String)>,
     files: Vec<File>,
     rows: Vec<Row>,
@@ -179,6 +180,7 @@ async fn page<'a>(
         ("suspend", ""),
         ("resume", ""),
         ("extend", ""),
+        ("taken", "button-primary"),
         ("refuse", "button-danger"),
     ];
     let ends = [("promised", case.due.promised), ("statutory", case.due.statutory)];
@@ -194,6 +196,7 @@ async fn page<'a>(
             .filter_map(|(name, at)| Some(labels::due(frame, name, at?, now)))
             .collect(),
         suspended: case.due.suspended.clone(),
+        applicant: applicant(frame, case),
         answers: apply::answers(frame, &schema, &case.form),
         files: cases::files(case),
         rows,
@@ -206,6 +209,15 @@ async fn page<'a>(
     }
 }
 
+/// Who applies, in the words of the page.
+fn applicant(frame: &Frame, case: &CaseView) -> Vec<(String, String)> {
+    let shown = ["name", "sex", "birth_date", "number_masked"].into_iter().filter_map(|name| {
+        let value = case.applicant.get(name)?;
+        Some((frame.tk("fact", name.replace('_', "-")), fields::fact(name, value, frame.lang)))
+    });
+    shown.collect()
+}
+
 fn decision(name: &str) -> Option<Decision> {
     Some(match name {
         "approve" => Decision::Approve,
@@ -214,6 +226,7 @@ fn decision(name: &str) -> Option<Decision> {
         "suspend" => Decision::Suspend,
         "resume" => Decision::Resume,
         "extend" => Decision::Extend,
+        "taken" => Decision::Taken,
         _ => return None,
     })
 }
@@ -244,7 +257,8 @@ pub async fn decide(
     let decision = decision(&name).ok_or_else(Fault::garbled)?;
     // A refusal without reasons is unlawful (许可法 art. 38); whoever must act on a decision must
     // know why.
-    let why = !matches!(decision, Decision::Approve | Decision::Resume);
+    let why = !matches!(decision, Decision::Approve | Decision::Resume | Decision::Taken);
+    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
     let outcome = if why && reasons.is_empty() {
         Some(frame.t("desk-reasons-missing"))
     } else {
@@ -252,6 +266,11 @@ pub async fn decide(
             Ok(()) => None,
             Err(plugins_engine::EngineError::Refused(problem)) => {
                 Some(frame.lang.pick(&problem.detail).into_owned())
+            }
+            // What was typed stays, beside the case as it stands now.
+            Err(plugins_engine::EngineError::Conflict) => {
+                status = StatusCode::CONFLICT;
+                Some(frame.t("desk-moved"))
             }
             Err(cause) => return Err(cause.into()),
         }
@@ -262,7 +281,7 @@ pub async fn decide(
     };
     let case = state.engine.desk_case(&officer, &number).await?;
     let page = page(&state, &frame, &case, reasons, Some(error)).await;
-    frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+    frame.page(status, &page)
 }
 
 /// `GET /desk/{number}/materials/{id}`: the look is a line in the applicant's audit trail.

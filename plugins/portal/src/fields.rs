@@ -246,6 +246,16 @@ fn group_label(schema: &Value, id: &str, lang: Lang) -> String {
         .unwrap_or_else(|| lang.t("form-questions"))
 }
 
+/// A verified fact as people read it.
+#[must_use]
+pub(crate) fn fact(name: &str, value: &str, lang: Lang) -> String {
+    match (name, value) {
+        ("sex", "M") => lang.t("fact-male"),
+        ("sex", "F") => lang.t("fact-female"),
+        _ => value.to_owned(),
+    }
+}
+
 fn field(path: &str, schema: &Value, required: bool, filling: &Filling, lang: Lang) -> Field {
     let locked = schema.get("readOnly").and_then(Value::as_bool).unwrap_or(false);
     let typed = filling.values.get(path).filter(|_| !locked).cloned();
@@ -276,7 +286,11 @@ fn field(path: &str, schema: &Value, required: bool, filling: &Filling, lang: La
         hint: hint(schema, lang),
         // A locked choice is a text that one reads.
         kind: if locked { "text" } else { kind },
-        value: chosen.filter(|_| locked).unwrap_or(value),
+        value: match chosen {
+            Some(chosen) if locked => chosen,
+            _ if locked => fact(path, &value, lang),
+            _ => value,
+        },
         options: if locked { Vec::new() } else { options },
         required,
         locked,

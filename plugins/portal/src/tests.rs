@@ -60,7 +60,8 @@ fn made() -> BTreeSet<String> {
     add("in", "minutes hours days");
     add("signal", "blue yellow red");
     add("actor", "citizen officer system rule counterpart");
-    add("decision", "approve correct refuse suspend resume extend");
+    add("decision", "approve correct refuse suspend resume extend taken");
+    add("fact", "name sex birth-date number-masked");
     add("station", "submitted fee-due review approved dispatch delivered");
     add("element", &crate::guide::NAMES.join(" "));
     add("trips", "0 1");

@@ -19,13 +19,17 @@ async fn a_passport_goes_from_form_to_rating(stage: Stage) {
     assert_eq!(case.form["applicant"]["name"], "林晓");
     stage.pay(&number).await;
     // The operator's switch is off: the rule's approval is advice, a person decides.
-    assert_eq!(stage.state(&number).await, "review");
+    let review = stage.see(&number).await.line;
+    assert_eq!(review.state, "review");
+    assert_eq!(review.public_status, plugins_hall::status::of("review"), "nothing is decided yet");
     let desk = stage.engine.inbox(&officer(), DeskFilter::default()).await.unwrap();
     assert_eq!(desk.len(), 1);
     let seen = stage.engine.desk_case(&officer(), &number).await.unwrap();
     assert_eq!(seen.actions, ["approve", "correct", "refuse", "suspend", "extend"]);
+    assert_eq!(seen.applicant["name"], "林晓");
     stage.decide(&number, Decision::Approve).await;
     let case = stage.see(&number).await;
+    assert!(case.applicant.is_empty());
     assert_eq!(case.line.state, "dispatch");
     assert_eq!(case.parcel.as_deref(), Some("EE1"));
     assert!(case.documents[0].number.starts_with("SIM-"));
@@ -35,7 +39,9 @@ async fn a_passport_goes_from_form_to_rating(stage: Stage) {
         stage.push(kind, &id.to_string()).await;
         stage.push(kind, &id.to_string()).await;
     }
-    assert_eq!(stage.state(&number).await, "delivered");
+    let delivered = stage.see(&number).await.line;
+    assert_eq!(delivered.state, "delivered");
+    assert_eq!(delivered.public_status, plugins_hall::status::of("delivered"));
     stage.engine.rate("sub-1", &number, 5, Some("好".into())).await.unwrap();
     assert!(stage.engine.rate("sub-1", &number, 1, None).await.is_err());
     let expected = "case.submitted case.accepted fee.due payment.started payment.settled \

@@ -74,7 +74,21 @@ async fn the_officer_decides_about_what_the_page_showed(stage: Stage) {
     assert!(matches!(stale, Err(plugins_engine::EngineError::Conflict)));
 }
 
+async fn a_text_that_left_in_between_refuses_no_decision(stage: Stage) {
+    let number = stage.apply(PASSPORT, "t1").await;
+    stage.pay(&number).await;
+    let who = officer();
+    stage.engine.decide(&who, &number, None, Decision::Correct, "照片不清").await.unwrap();
+    let seen = stage.engine.desk_case(&officer(), &number).await.unwrap().seq;
+    stage.work().await;
+    let later = stage.engine.desk_case(&officer(), &number).await.unwrap();
+    assert!(later.seq > seen, "the text left after the page was shown");
+    assert_eq!(later.timeline.last().unwrap().kind, "notice.sent");
+    stage.engine.decide(&who, &number, Some(seen), Decision::Extend, "材料多").await.unwrap();
+}
+
 crate::on_both! {
+    quiet => super::a_text_that_left_in_between_refuses_no_decision;
     withdrawal => super::withdrawing_and_approving_at_once_has_one_winner;
     submission => super::the_same_submission_at_once_is_one_case;
     workers => super::several_workers_carry_each_effect_once;
