@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use base64::Engine as _;
@@ -46,6 +47,8 @@ pub struct App {
     pub worker: Worker,
     /// Both halves' database.
     pub db: Db,
+    /// Where the audit trail is sealed, and how often.
+    seal: Option<(PathBuf, Duration)>,
 }
 
 /// Opens the database of a configuration.
@@ -78,8 +81,18 @@ fn port_of(config: &Config) -> u16 {
     url.and_then(|url| url.port_or_known_default()).unwrap_or(443)
 }
 
-fn web_settings(config: &Config) -> WebSettings {
+fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     let mut settings = WebSettings::new(&config.server.issuer);
+    settings.max_body_bytes = config.server.max_body_bytes;
+    for text in &config.server.trusted_proxies {
+        let block = text.parse::<idp_web::network::Block>().map_err(|_| {
+            ConfigError::new(
+                format!("`server.trusted_proxies` has {text:?}, which is no block of addresses."),
+                "write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32",
+            )
+        })?;
+        settings.trusted_proxies.push(block);
+    }
     settings.port = port_of(config);
     settings.demo = config.server.demo;
     settings.simulator_notice = config.server.demo;
@@ -91,12 +104,14 @@ fn web_settings(config: &Config) -> WebSettings {
     settings.limits.codes_per_day = limits.codes_per_day;
     settings.limits.register_matches_per_network_per_hour =
         limits.register_matches_per_network_per_hour;
+    settings.limits.authorizations_per_network_per_minute =
+        limits.authorizations_per_network_per_minute;
     let sessions = &config.sessions;
     settings.sessions.idle_ms = i64::from(sessions.idle_minutes) * 60_000;
     settings.sessions.absolute_ms = i64::from(sessions.absolute_hours) * 3_600_000;
     settings.sessions.staff_idle_ms = i64::from(sessions.staff_idle_minutes) * 60_000;
     settings.sessions.staff_absolute_ms = i64::from(sessions.staff_absolute_hours) * 3_600_000;
-    settings
+    Ok(settings)
 }
 
 impl App {
@@ -107,7 +122,7 @@ impl App {
     pub async fn build(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let db = open_database(config).await?;
         let wake = Arc::new(Notify::new());
-        let settings = web_settings(config);
+        let settings = web_settings(config)?;
         let outside = crate::counterparts::of_identity(config, &ambient)?;
         let web = idp_web::State::open(
             db.clone(),
@@ -123,7 +138,13 @@ impl App {
         let engine = Self::engine(config, &db, &ambient, wake, host.clone())?;
         let hall = hall::router(config, &db, &ambient, &engine).await?;
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
-        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, host, db })
+        let seal = Some(&config.audit)
+            .filter(|audit| audit.checkpoint_minutes > 0 && audit.checkpoint != PathBuf::new());
+        let seal = seal.map(|audit| {
+            let minutes = u64::from(audit.checkpoint_minutes);
+            (audit.checkpoint.clone(), Duration::from_secs(60 * minutes))
+        });
+        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, host, db, seal })
     }
 
     fn engine(
@@ -162,6 +183,10 @@ impl App {
     pub fn start_jobs(self, shutdown: &crate::listen::Shutdown) -> Router {
         let (worker, stop) = (self.worker, shutdown.clone());
         tokio::spawn(async move { worker.run(stop.stopped()).await });
+        if let Some((path, interval)) = self.seal {
+            let (db, ambient) = (self.db.clone(), self.web.ambient.clone());
+            tokio::spawn(jobs::seal(db, ambient, path, interval, shutdown.clone()));
+        }
         tokio::spawn(jobs::prune(self.db, self.web.ambient.clone(), shutdown.clone()));
         self.router
     }

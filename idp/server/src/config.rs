@@ -4,10 +4,15 @@
 //! `#`) is an error that names the nearest one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Deserialize;
 use toml::{Table, Value};
+
+mod sections;
+#[cfg(test)]
+mod tests;
+
+pub use sections::*;
 
 /// The commented default file, as shipped.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -25,192 +30,6 @@ impl ConfigError {
     pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { problem: problem.into(), hint: hint.into() }
     }
-}
-
-/// `[server]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Server {
-    /// Issuer identifier (OpenID Connect Discovery 1.0 §3), without a trailing slash.
-    pub issuer: String,
-    /// `address:port`.
-    pub listen: String,
-    /// `address:port`, or empty.
-    pub metrics_listen: String,
-    /// Bytes.
-    pub max_body_bytes: usize,
-    /// Seconds.
-    pub shutdown_seconds: u64,
-    /// Written by `tongban demo`.
-    pub demo: bool,
-}
-
-/// `[database]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// `sqlite://…` or `postgres://…`.
-    pub url: String,
-    /// Pool size.
-    pub connections: u32,
-}
-
-/// `[secrets]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Secrets {
-    /// 32 bytes, base64url.
-    #[serde(default)]
-    pub master: String,
-}
-
-/// `[registration]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Registration {
-    /// `off`.
-    pub mode: String,
-}
-
-/// `[limits]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Failures of one account from one network within the window.
-    pub signin_failures_per_account: u32,
-    /// Failures of one network within the window.
-    pub signin_failures_per_network: u32,
-    /// Minutes.
-    pub signin_window_minutes: u32,
-    /// Messages to one number within an hour.
-    pub codes_per_phone_per_hour: u32,
-    /// Messages within a day.
-    pub codes_per_day: u32,
-    /// Register matches of one network within an hour.
-    pub register_matches_per_network_per_hour: u32,
-}
-
-/// `[sessions]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sessions {
-    /// Minutes.
-    pub idle_minutes: u32,
-    /// Hours.
-    pub absolute_hours: u32,
-    /// Minutes.
-    pub staff_idle_minutes: u32,
-    /// Hours.
-    pub staff_absolute_hours: u32,
-}
-
-/// `[plugins]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plugins {
-    /// Directory of packages.
-    pub directory: PathBuf,
-    /// Directory of compiled components.
-    pub cache: PathBuf,
-    /// Calls into plugins that run at once.
-    pub in_flight: u32,
-}
-
-/// `[items]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Items {
-    /// Codes of items that an officer decides.
-    pub person_decides: Vec<String>,
-}
-
-/// `[payment]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Payment {
-    /// Base address, or empty.
-    pub gateway: String,
-    /// 15 digits.
-    pub merchant_id: String,
-    /// RSA private key, PKCS#8 DER.
-    #[serde(default)]
-    pub merchant_key_file: PathBuf,
-    /// RSA public key of the gateway, DER.
-    #[serde(default)]
-    pub gateway_key_file: PathBuf,
-}
-
-/// `[express]`, `[register]` and `[face]`: a counterpart spoken to over HTTP.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpCounterpart {
-    /// Base address, or empty.
-    pub url: String,
-    /// Shared secret of the message authentication code.
-    #[serde(default)]
-    pub secret: String,
-    /// Where a browser reaches it, if elsewhere.
-    #[serde(default)]
-    pub page: String,
-}
-
-/// `[sms]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sms {
-    /// `address:port`, or empty.
-    pub address: String,
-    /// CMPP `Source_Addr`.
-    pub source: String,
-    /// CMPP `Src_Id`.
-    pub sender: String,
-    /// Shared secret.
-    #[serde(default)]
-    pub secret: String,
-}
-
-/// `[log]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// A filter of `tracing`.
-    pub level: String,
-    /// `text` or `json`.
-    pub format: String,
-}
-
-/// The whole configuration.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// `[server]`
-    pub server: Server,
-    /// `[database]`
-    pub database: Database,
-    /// `[secrets]`
-    pub secrets: Secrets,
-    /// `[registration]`
-    pub registration: Registration,
-    /// `[limits]`
-    pub limits: Limits,
-    /// `[sessions]`
-    pub sessions: Sessions,
-    /// `[plugins]`
-    pub plugins: Plugins,
-    /// `[items]`
-    pub items: Items,
-    /// `[payment]`
-    pub payment: Payment,
-    /// `[express]`
-    pub express: HttpCounterpart,
-    /// `[sms]`
-    pub sms: Sms,
-    /// `[register]`
-    pub register: HttpCounterpart,
-    /// `[face]`
-    pub face: HttpCounterpart,
-    /// `[log]`
-    pub log: Log,
 }
 
 impl Config {
@@ -264,6 +83,7 @@ impl Config {
         for path in [
             &mut self.plugins.directory,
             &mut self.plugins.cache,
+            &mut self.audit.checkpoint,
             &mut self.payment.merchant_key_file,
             &mut self.payment.gateway_key_file,
         ] {
@@ -442,57 +262,4 @@ fn read_secret_files(table: &mut Table, base: &Path) -> Result<(), ConfigError> 
         keys.insert((*key).to_owned(), Value::String(text.trim().to_owned()));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<Config, ConfigError> {
-        Config::from_text(text, &BTreeMap::new(), Path::new("/base"))
-    }
-
-    #[test]
-    fn the_default_file_is_a_whole_configuration() {
-        let config = load("").expect("defaults");
-        assert_eq!(config.server.issuer, "http://localhost:8080");
-        assert_eq!(config.database.url, "sqlite:///base/tongban.sqlite");
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest() {
-        let error = load("[server]\nisuer = \"x\"").err().expect("refused").to_string();
-        assert!(error.contains("`server.isuer` is not known"), "{error}");
-        assert!(error.contains("did you mean `server.issuer`?"), "{error}");
-        assert!(load("[servr]\nissuer = \"x\"").is_err());
-        assert!(load("issuer = \"x\"").is_err());
-    }
-
-    #[test]
-    fn a_secret_is_a_value_or_a_file_never_both() {
-        let error = load("[sms]\nsecret = \"a\"\nsecret_file = \"b\"").err().expect("refused");
-        assert!(error.to_string().contains("keep one of the two"));
-        let error = load("[sms]\nsecret_file = \"missing\"").err().expect("refused");
-        assert!(error.to_string().contains("/base/missing"));
-    }
-
-    #[test]
-    fn the_environment_overrides_the_file() {
-        let variables = BTreeMap::from([
-            ("TONGBAN__SERVER__LISTEN".to_owned(), "127.0.0.1:9".to_owned()),
-            ("TONGBAN__LIMITS__CODES_PER_DAY".to_owned(), "7".to_owned()),
-        ]);
-        let config = Config::from_text("[server]\nlisten = \"x\"", &variables, Path::new("."))
-            .expect("loads");
-        assert_eq!(config.server.listen, "127.0.0.1:9");
-        assert_eq!(config.limits.codes_per_day, 7);
-        let variables = BTreeMap::from([("TONGBAN__SERVER__LISTN".to_owned(), String::new())]);
-        assert!(Config::from_text("", &variables, Path::new(".")).is_err());
-    }
-
-    #[test]
-    fn a_wrong_type_is_a_sentence() {
-        let error = load("[limits]\ncodes_per_day = \"many\"").err().expect("refused");
-        assert!(error.to_string().contains("wrong kind"), "{error}");
-    }
 }

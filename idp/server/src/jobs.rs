@@ -1,10 +1,12 @@
 //! Background work that sleeps until something is due.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use idp_domain::ambient::Ambient;
 use idp_store::{Db, StoreError};
 
+use crate::checkpoint::{self, Outcome};
 use crate::listen::Shutdown;
 
 /// Longest sleep: a clock that was set, or a node that died, is noticed after this.
@@ -24,6 +26,25 @@ pub async fn prune(db: Db, ambient: Ambient, shutdown: Shutdown) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.stopped() => return,
+        }
+    }
+}
+
+/// Seals the audit trail at every interval. A trail that the last checkpoint contradicts is told
+/// every time, and its checkpoint is kept: it is the evidence.
+pub async fn seal(db: Db, ambient: Ambient, path: PathBuf, interval: Duration, shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = shutdown.stopped() => return,
+        }
+        match checkpoint::write(&db, &path, ambient.now()).await {
+            Ok(Outcome::Holds(_)) => {}
+            Ok(Outcome::Broken(broken)) => {
+                let idp_store::audit::Broken { person_id, n, fault } = broken;
+                tracing::error!(person_id, n, fault, "the audit trail was tampered with");
+            }
+            Err(cause) => tracing::error!(%cause, "the audit trail's checkpoint failed"),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod absent;
 pub mod ambient;
 pub mod app;
+mod checkpoint;
 pub mod cli;
 pub mod config;
 mod counterparts;

@@ -48,7 +48,8 @@ pub struct Broken {
     pub person_id: String,
     /// Which line.
     pub n: i64,
-    /// `altered`, `missing` or `cut`.
+    /// `altered`, `missing`, `cut` or `headless`; against a checkpoint also `deleted`,
+    /// `rolled back` or `replaced`.
     pub fault: &'static str,
 }
 
@@ -80,6 +81,21 @@ statement!(
      where person_id = $1 and n > $2 order by n limit 1000"
 );
 statement!(
+    HEADLESS,
+    "select l.person_id, l.n from audit_line l
+     where not exists (select 1 from audit_head h where h.person_id = l.person_id) limit 1"
+);
+statement!(
+    EXPORT,
+    "select person_id, n, at, kind, actor, details, salted, previous, hash from audit_line
+     where (person_id, n) > ($1, $2) order by person_id, n limit 500"
+);
+statement!(
+    EXPORT_ONE,
+    "select person_id, n, at, kind, actor, details, salted, previous, hash from audit_line
+     where person_id = $1 and n > $2 order by n limit 500"
+);
+statement!(
     PEOPLE,
     "select person_id, n, hash, mac from audit_head where person_id > $1
      order by person_id limit 500"
@@ -98,7 +114,7 @@ fn hashed(person: &str, n: i64, line: (&str, i64, &str), salted: &str, previous:
     hex::encode(context.finish())
 }
 
-fn head_code(tx: &Tx, person: &str, n: i64, hash: &str) -> Result<String, StoreError> {
+pub(crate) fn head_code(tx: &Tx, person: &str, n: i64, hash: &str) -> Result<String, StoreError> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &tx.vault().derive("audit.head")?);
     Ok(hex::encode(hmac::sign(&key, format!("{person} {n} {hash}").as_bytes())))
 }
@@ -138,21 +154,21 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Shown>, StoreError> {
     let rows = tx.all(&LIST, args![person, before, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let details = tx.vault().open(PURPOSE, &row.blob("details")?).ok();
-            Ok(Shown {
-                n: row.int("n")?,
-                at: row.int("at")?,
-                kind: row.text("kind")?,
-                actor: row.text("actor")?,
-                details: details
-                    .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-                    .unwrap_or(Json::Null),
-                hash: row.text("hash")?,
-            })
-        })
-        .collect()
+    rows.iter().map(|row| shown(tx, row)).collect()
+}
+
+fn shown(tx: &Tx, row: &Row) -> Result<Shown, StoreError> {
+    let details = tx.vault().open(PURPOSE, &row.blob("details")?).ok();
+    Ok(Shown {
+        n: row.int("n")?,
+        at: row.int("at")?,
+        kind: row.text("kind")?,
+        actor: row.text("actor")?,
+        details: details
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or(Json::Null),
+        hash: row.text("hash")?,
+    })
 }
 
 /// Verifies the chains of up to 500 people after `after`; the last person seen, or none at the
@@ -165,6 +181,13 @@ pub async fn verify(
     after: &str,
 ) -> Result<(Option<String>, Option<Broken>), StoreError> {
     let heads = tx.all(&PEOPLE, args![after]).await?;
+    if heads.is_empty()
+        && let Some(row) = tx.optional(&HEADLESS, args![]).await?
+    {
+        // A chain whose head was taken away would otherwise be looked at by nobody.
+        let (person_id, n) = (row.text("person_id")?, row.int("n")?);
+        return Ok((None, Some(Broken { person_id, n, fault: "headless" })));
+    }
     let mut last = None;
     for head in &heads {
         let person = head.text("person_id")?;
@@ -213,6 +236,42 @@ async fn verify_person(
         return broken(n, "altered");
     }
     Ok(None)
+}
+
+/// A line with everything that its hash is made of.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Exported {
+    /// Whose chain.
+    pub person_id: String,
+    /// The line as shown.
+    #[serde(flatten)]
+    pub shown: Shown,
+    /// Digest of the sealed details, hex.
+    pub salted: String,
+    /// Hash of the line before, hex; empty for the first.
+    pub previous: String,
+}
+
+/// Up to 500 lines after line `n` of `person`, over all chains or (`alone`) of this one.
+///
+/// # Errors
+/// As the database says.
+pub async fn export(
+    tx: &mut Tx,
+    (person, n): (&str, i64),
+    alone: bool,
+) -> Result<Vec<Exported>, StoreError> {
+    let statement = if alone { &EXPORT_ONE } else { &EXPORT };
+    let rows = tx.all(statement, args![person, n]).await?;
+    let exported = |row: &Row| {
+        Ok(Exported {
+            person_id: row.text("person_id")?,
+            shown: shown(tx, row)?,
+            salted: row.text("salted")?,
+            previous: row.text("previous")?,
+        })
+    };
+    rows.iter().map(exported).collect()
 }
 
 /// The length of a person's chain.

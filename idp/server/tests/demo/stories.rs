@@ -86,6 +86,18 @@ async fn register(demo: &Deployment) {
 async fn the_books_are_whole(demo: &Deployment) {
     let verified = demo.command(&["audit", "verify"]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    // Sealed, and compared with the seal from then on.
+    let sealed = demo.command(&["audit", "checkpoint", "--json"]);
+    assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
+    let sealed: serde_json::Value = serde_json::from_slice(&sealed.stdout).unwrap();
+    let verified = demo.command(&["audit", "verify"]);
+    assert_eq!(String::from_utf8_lossy(&verified.stdout).lines().count(), 2);
+    let exported = demo.command(&["audit", "export"]);
+    let lines = String::from_utf8_lossy(&exported.stdout).lines().count();
+    assert_eq!(u64::try_from(lines).ok(), sealed["lines"].as_u64());
+    let person = demo.person(true);
+    let number = person["number"].as_str().unwrap();
+    assert!(!String::from_utf8_lossy(&exported.stdout).contains(number));
     let refused = demo.command(&["serve"]);
     assert!(!refused.status.success(), "attack 50: production refuses the demo's secrets");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("hint:"));
