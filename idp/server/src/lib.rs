@@ -14,6 +14,7 @@ mod hall;
 mod health;
 mod jobs;
 pub mod listen;
+pub mod load;
 pub mod plugins;
 mod ports;
 pub mod telemetry;

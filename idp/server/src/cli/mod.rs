@@ -11,6 +11,7 @@ mod audit;
 mod client;
 mod compile;
 mod key;
+mod load;
 pub(crate) mod serve;
 mod simulator;
 
@@ -45,6 +46,8 @@ enum Command {
     /// Compiles a component within limits. Started by the product itself.
     #[command(hide = true)]
     CompilePlugin(compile::CompileArgs),
+    /// Loads a running demo and prints what it carries.
+    Load(load::LoadArgs),
     /// One counterpart of the demo, acted.
     Simulator(simulator::SimulatorArgs),
 }
@@ -156,6 +159,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Key(args) => key::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::CompilePlugin(args) => compile::run(&args),
+        Command::Load(args) => load::run(args).await,
         Command::Simulator(args) => simulator::run(args).await,
     }
 }

@@ -111,6 +111,8 @@ fn configuration(args: &DemoArgs, directory: &Path, secrets: &Secrets) -> String
          [server]\nissuer = \"{issuer}\"\nlisten = \"127.0.0.1:{port}\"\ndemo = true\n\
          [database]\nurl = \"{database}\"\n\
          [secrets]\nmaster = \"{master}\"\n\
+         # Everyone here comes from one address.\n\
+         [limits]\nauthorizations_per_network_per_minute = 0\n\
          [plugins]\ndirectory = \"plugins\"\ncache = \"plugins-cache\"\n\
          [payment]\ngateway = \"{bank}\"\nmerchant_id = \"777290058110048\"\n\
          merchant_key_file = \"{merchant}\"\ngateway_key_file = \"{public}\"\n\

@@ -1,0 +1,245 @@
+//! What is asked, step by step. An answer that is not exactly the expected one is an error.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::ValueEnum;
+use reqwest::Client;
+use serde_json::Value;
+use url::Url;
+
+use super::browser::{self, Browser};
+
+/// Where to, and as whom.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The issuer.
+    pub issuer: Url,
+    /// A confidential client with every grant that is measured.
+    pub client: (String, String),
+    /// Its redirect URI.
+    pub redirect_uri: String,
+    /// Identifiers of people at proofing level 4.
+    pub people: Vec<String>,
+    /// Their password.
+    pub password: String,
+    /// An item without materials.
+    pub item: String,
+    /// Examples for each field of its form.
+    pub answers: Vec<(String, String)>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// A token by client_credentials.
+    ClientCredentials,
+    /// A refresh token redeemed and rotated.
+    Refresh,
+    /// A whole sign-in: request, password, code, tokens. Its cost is the password's hash.
+    SignIn,
+    /// A token introspected by its client.
+    Introspection,
+    /// A page of the hall that asks no plugin: the catalogue.
+    Page,
+    /// The plugin's form, as JSON.
+    PluginRead,
+    /// A case started: the form opened and submitted.
+    PluginWrite,
+}
+
+/// What a worker holds between two steps.
+pub(super) struct Worker {
+    http: Client,
+    browser: Option<Browser>,
+    token: String,
+    turn: usize,
+}
+
+fn told(cause: impl std::fmt::Display) -> String {
+    cause.to_string()
+}
+
+/// RFC 7636 §4.2.
+fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
+}
+
+const VERIFIER: &str = "load-load-load-load-load-load-load-load-load-0";
+
+impl Target {
+    fn at(&self, path: &str) -> Result<Url, String> {
+        self.issuer.join(path).map_err(told)
+    }
+
+    async fn form(
+        &self,
+        http: &Client,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Value, String> {
+        let request = http.post(self.at(path)?).basic_auth(&self.client.0, Some(&self.client.1));
+        let answer = request.form(form).send().await.map_err(told)?;
+        let status = answer.status();
+        let body: Value =
+            answer.json().await.map_err(|cause| format!("{path}: {status}: {cause}"))?;
+        if status.as_u16() == 200 {
+            return Ok(body);
+        }
+        Err(format!("{path} answered {status} {}", body["error"].as_str().unwrap_or_default()))
+    }
+
+    /// Signs a person in and redeems the code.
+    async fn sign_in(&self, http: &Client, turn: usize) -> Result<Value, String> {
+        let browser = Browser::new(&self.issuer.origin().ascii_serialization())?;
+        let mut address = self.at("/oauth2/authorize")?;
+        address.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", &self.client.0),
+            ("redirect_uri", &self.redirect_uri),
+            ("scope", "openid"),
+            ("state", "load"),
+            ("nonce", "load"),
+            ("code_challenge", &challenge(VERIFIER)),
+            ("code_challenge_method", "S256"),
+        ]);
+        let page = browser.get(address).await?;
+        let page = self.password(&browser, page, turn).await?;
+        let back = page.outside.ok_or_else(|| {
+            format!("signing in ended at {} with {}", page.address.path(), page.status)
+        })?;
+        let code = back.query_pairs().find(|(name, _)| name == "code").map(|(_, code)| code);
+        let code = code.ok_or("the answer to the partner holds no code")?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_verifier", VERIFIER),
+        ];
+        let tokens = self.form(http, "/oauth2/token", &form).await?;
+        if tokens["id_token"].is_string() { Ok(tokens) } else { Err("no id_token".to_owned()) }
+    }
+
+    async fn password(
+        &self,
+        browser: &Browser,
+        page: browser::Page,
+        turn: usize,
+    ) -> Result<browser::Page, String> {
+        let who = self.people.get(turn % self.people.len().max(1)).ok_or("nobody can sign in")?;
+        let to = page.form_with("identifier")?;
+        let flow: Vec<(&str, &str)> =
+            vec![("identifier", who.as_str()), ("password", self.password.as_str())];
+        browser.post(to, &flow).await
+    }
+
+    /// Signs a person in at the hall.
+    async fn hall(&self, turn: usize) -> Result<Browser, String> {
+        let browser = Browser::new(&self.issuer.origin().ascii_serialization())?;
+        let page = browser.get(self.at(&format!("/items/{}/apply", self.item))?).await?;
+        let page = self.password(&browser, page, turn).await?;
+        page.form_with("transaction")?;
+        Ok(browser)
+    }
+
+    async fn read(&self, http: &Client, path: &str) -> Result<(), String> {
+        let answer = http.get(self.at(path)?).send().await.map_err(told)?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(told)?;
+        if status == 200 && body.len() > 200 {
+            return Ok(());
+        }
+        Err(format!("{path} answered {status} with {} bytes", body.len()))
+    }
+
+    /// Opens the form and submits it: a case.
+    async fn apply(&self, browser: &Browser) -> Result<(), String> {
+        let page = browser.get(self.at(&format!("/items/{}/apply", self.item))?).await?;
+        let to = page.form_with("transaction")?;
+        let transaction = page.hidden("transaction").ok_or("the form has no transaction")?;
+        let fixed =
+            [("transaction".to_owned(), transaction), ("action".to_owned(), "submit".into())];
+        let fields = fixed.into_iter().chain(self.answers.iter().cloned());
+        let page = browser.upload(to, fields).await?;
+        if page.status == 200 && page.address.path().starts_with("/cases/") {
+            return Ok(());
+        }
+        Err(format!("submitting ended at {} with {}", page.address.path(), page.status))
+    }
+}
+
+impl Scenario {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client-credentials",
+            Self::Refresh => "refresh",
+            Self::SignIn => "sign-in",
+            Self::Introspection => "introspection",
+            Self::Page => "page",
+            Self::PluginRead => "plugin-read",
+            Self::PluginWrite => "plugin-write",
+        }
+    }
+
+    /// What a worker needs before its first step.
+    pub(super) async fn prepare(self, target: &Target) -> Result<Worker, String> {
+        static TURN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let http = browser::client(false)?;
+        let mut worker = Worker { http, browser: None, token: String::new(), turn };
+        let text = |body: &Value, name: &str| {
+            let found = body[name].as_str().map(str::to_owned);
+            found.ok_or_else(|| format!("the answer holds no {name}"))
+        };
+        match self {
+            Self::Refresh => {
+                let tokens = target.sign_in(&worker.http, turn).await?;
+                worker.token = text(&tokens, "refresh_token")?;
+            }
+            Self::Introspection => {
+                let form = [("grant_type", "client_credentials")];
+                let tokens = target.form(&worker.http, "/oauth2/token", &form).await?;
+                worker.token = text(&tokens, "access_token")?;
+            }
+            Self::PluginWrite => worker.browser = Some(target.hall(turn).await?),
+            _ => {}
+        }
+        Ok(worker)
+    }
+
+    /// One operation.
+    pub(super) async fn step(self, target: &Target, worker: &mut Worker) -> Result<(), String> {
+        let http = &worker.http;
+        match self {
+            Self::ClientCredentials => {
+                let form = [("grant_type", "client_credentials")];
+                let tokens = target.form(http, "/oauth2/token", &form).await?;
+                tokens["access_token"].as_str().map(drop).ok_or_else(|| "no token".to_owned())
+            }
+            Self::Refresh => {
+                let form = [("grant_type", "refresh_token"), ("refresh_token", &worker.token)];
+                let tokens = target.form(http, "/oauth2/token", &form).await?;
+                let next = tokens["refresh_token"].as_str().ok_or("no refresh token")?;
+                worker.token = next.to_owned();
+                Ok(())
+            }
+            Self::SignIn => {
+                worker.turn += 1;
+                target.sign_in(http, worker.turn).await.map(drop)
+            }
+            Self::Introspection => {
+                let form = [("token", worker.token.as_str())];
+                let about = target.form(http, "/oauth2/introspect", &form).await?;
+                if about["active"] == true { Ok(()) } else { Err("not active".to_owned()) }
+            }
+            Self::Page => target.read(http, "/items").await,
+            Self::PluginRead => target.read(http, &format!("/api/items/{}", target.item)).await,
+            Self::PluginWrite => {
+                let browser = worker.browser.as_ref().ok_or("nobody is signed in")?;
+                target.apply(browser).await
+            }
+        }
+    }
+}
