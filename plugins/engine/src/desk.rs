@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::Engine;
 use crate::error::EngineError;
+use crate::money;
 use crate::unit::{By, Halt, Unit, corrections, sentences};
 use crate::view::{CaseLine, CaseView, Decision, DeskFilter, Officer, SupervisionView};
 
@@ -199,7 +200,9 @@ async fn carry_out(
         Decision::Approve => unit.take("approve", by, sentences(&told)).await,
         Decision::Refuse => {
             let review = unit.case.state == "review";
-            unit.take(if review { "refuse" } else { "reject" }, by, sentences(&told)).await
+            unit.take(if review { "refuse" } else { "reject" }, by, sentences(&told)).await?;
+            // The fee is for a document that is not made now.
+            money::let_go(unit, "refused").await
         }
         Decision::Correct => {
             let asked = Problem {

@@ -118,6 +118,19 @@ async fn who_pays_after_withdrawing_gets_the_money_back(stage: Stage) {
     assert!(stage.balances().await.is_empty());
 }
 
+async fn who_is_refused_after_paying_gets_the_money_back(stage: Stage) {
+    let number = stage.apply(PASSPORT, "t1").await;
+    stage.pay(&number).await;
+    stage.decide(&number, Decision::Refuse).await;
+    assert_eq!(stage.state(&number).await, "refused", "the decision stays what it is");
+    assert_eq!(stage.bank.refunds.lock().unwrap().len(), 1);
+    assert!(stage.balances().await.is_empty());
+    let kinds = stage.kinds(&number).await;
+    for kind in ["decision.refused", "refund.due", "refund.settled"] {
+        assert_eq!(kinds.iter().filter(|known| *known == kind).count(), 1, "{kind}");
+    }
+}
+
 async fn who_withdraws_after_paying_gets_the_money_back_once(stage: Stage) {
     let number = stage.apply(PASSPORT, "t1").await;
     stage.pay(&number).await;
@@ -163,6 +176,7 @@ crate::on_both! {
     first => super::an_old_attempt_that_succeeds_first_is_the_payment;
     late => super::who_pays_after_withdrawing_gets_the_money_back;
     withdrawn => super::who_withdraws_after_paying_gets_the_money_back_once;
+    refusal => super::who_is_refused_after_paying_gets_the_money_back;
     decided => super::nothing_is_withdrawn_after_the_decision;
     expired => super::an_order_that_nobody_pays_ends_and_another_takes_its_place;
 }
