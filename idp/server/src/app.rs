@@ -136,7 +136,7 @@ impl App {
         let host = plugins::host(config, &db).await.map_err(StartError::Hall)?;
         let host = Arc::new(host);
         let engine = Self::engine(config, &db, &ambient, wake, host.clone())?;
-        let hall = hall::router(config, &db, &ambient, &engine).await?;
+        let hall = hall::router(config, &db, &ambient, &engine, &web).await?;
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
         let seal = Some(&config.audit)
             .filter(|audit| audit.checkpoint_minutes > 0 && audit.checkpoint != PathBuf::new());

@@ -58,6 +58,7 @@ pub async fn router(
     db: &Db,
     ambient: &Ambient,
     engine: &Engine,
+    web: &idp_web::State,
 ) -> Result<Router, StartError> {
     let client_secret = register(config, db, ambient).await?;
     let origin = origin_of(&config.server.issuer);
@@ -88,6 +89,7 @@ pub async fn router(
         catalogue: Arc::new(engine.catalogue().clone()),
         engine: engine.clone(),
         provider,
+        bearers: Arc::new(crate::ports::Tokens(web.clone())),
     };
     let missing = plugins_portal::missing(state.clone());
     Ok(plugins_portal::router(state).fallback_service(missing))

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use idp_domain::ambient::Ambient;
 use idp_store::person::PersonClaims;
 use idp_store::{Db, StoreError, person, subject};
-use plugins_hall::port::{Identity, PortError};
+use idp_web::resource;
+use plugins_hall::port::{BearerError, Bearers, Identity, PortError};
 
 /// Reads facts from the identity half's store.
 #[derive(Clone)]
@@ -81,6 +82,20 @@ impl Identity for Facts {
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), fact(&id, &claims, name, now)?)));
         Ok(facts.collect())
+    }
+}
+
+/// Partners' access tokens, as the hall may read them.
+pub struct Tokens(pub idp_web::State);
+
+#[async_trait]
+impl Bearers for Tokens {
+    async fn cases(&self, token: &str) -> Result<Result<String, BearerError>, PortError> {
+        let answer = resource::citizen(&self.0, token, "cases", crate::hall::CLIENT_ID).await;
+        Ok(answer.map_err(failed)?.map_err(|refusal| match refusal {
+            resource::Refusal::InvalidToken => BearerError::Invalid,
+            resource::Refusal::InsufficientScope => BearerError::InsufficientScope,
+        }))
     }
 }
 

@@ -15,5 +15,6 @@ pub mod router;
 pub mod session;
 pub mod state;
 
+pub use oidc::resource;
 pub use router::router;
 pub use state::State;

@@ -58,6 +58,23 @@ pub trait Identity: Send + Sync {
     ) -> Result<BTreeMap<String, String>, PortError>;
 }
 
+/// Why an access token opens nothing (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BearerError {
+    /// Expired, revoked, malformed, or nobody's.
+    Invalid,
+    /// It does not carry the scope.
+    InsufficientScope,
+}
+
+/// Reads the access tokens that partners present to the hall. Implemented by the identity half.
+#[async_trait]
+pub trait Bearers: Send + Sync {
+    /// The hall's subject of the citizen who consented to the scope `cases`. The look is a line
+    /// in their audit trail.
+    async fn cases(&self, token: &str) -> Result<Result<String, BearerError>, PortError>;
+}
+
 /// A counterpart outside: SMS gateway, express carrier, payment gateway. The outbox worker calls
 /// it, never a page and never inside a transaction.
 #[async_trait]

@@ -18,6 +18,7 @@ pub mod labels;
 pub mod lang;
 pub mod local;
 pub mod machines;
+pub mod partner;
 pub mod pay;
 pub mod progress;
 pub mod provider;
@@ -38,6 +39,7 @@ use idp_domain::ambient::Ambient;
 use idp_store::Db;
 use plugins_engine::Engine;
 use plugins_hall::catalogue::Catalogue;
+use plugins_hall::port::Bearers;
 
 use crate::provider::Provider;
 
@@ -85,6 +87,8 @@ pub struct State {
     pub engine: Engine,
     /// The provider, as a relying party sees it.
     pub provider: Arc<Provider>,
+    /// Reads partners' access tokens.
+    pub bearers: Arc<dyn Bearers>,
 }
 
 /// All routes of the hall. There is no fallback: the server decides what an unknown address gets,
@@ -115,6 +119,8 @@ pub fn router(state: State) -> Router {
     let machines = Router::new()
         .route("/api/items", get(items::api_list))
         .route("/api/items/{code}", get(items::api_one))
+        .route("/api/cases", get(partner::list))
+        .route("/api/cases/{number}", get(partner::one))
         .route("/payment/return", get(pay::come_back).post(pay::come_back))
         .route("/payment/notice/unionpay", post(pay::unionpay))
         .route("/express/notice", post(pay::express))

@@ -20,6 +20,10 @@ pub async fn layer(request: Request, next: Next) -> Response {
     let fault = response.extensions_mut().remove::<Fault>();
     let fault = match fault {
         Some(fault) => fault,
+        // RFC 6750 §3: a refused token is told by the challenge, which stands already.
+        None if response.headers().contains_key(header::WWW_AUTHENTICATE) => {
+            return secured(response);
+        }
         None if status.is_client_error() || status.is_server_error() => Fault::of_status(status),
         None => return secured(response),
     };

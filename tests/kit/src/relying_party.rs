@@ -147,6 +147,18 @@ impl RelyingParty {
         answer.body["active"] == true
     }
 
+    /// What an address of the product answers to an access token, or to none.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub async fn get(&self, path: &str, access_token: Option<&str>) -> Answer {
+        let mut request = self.http.get(format!("{}{path}", self.issuer));
+        if let Some(token) = access_token {
+            request = request.bearer_auth(token);
+        }
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
     /// Claims of an access token (OpenID Connect Core §5.3).
     ///
     /// # Panics

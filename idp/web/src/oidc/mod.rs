@@ -11,6 +11,7 @@ mod introspect;
 mod issue;
 mod reply;
 mod request;
+pub mod resource;
 mod revoke;
 mod subject;
 mod token;
