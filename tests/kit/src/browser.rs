@@ -13,6 +13,16 @@ use crate::{Form, Page, Upload};
 /// Redirects that a browser follows.
 const MOST: usize = 20;
 
+/// Nobody answers at an address any more.
+#[derive(Debug)]
+pub struct Gone(String);
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A browser of one person.
 #[derive(Clone)]
 pub struct Browser {
@@ -118,7 +128,18 @@ impl Browser {
     }
 
     /// Types an address. Relative ones are below the current page.
+    ///
+    /// # Panics
+    /// If nobody answers.
     pub async fn open(&mut self, address: &str) -> &Page {
+        self.try_open(address).await.unwrap_or_else(|gone| panic!("{gone}"))
+    }
+
+    /// As [`Self::open`], where the other side may die in the middle.
+    ///
+    /// # Errors
+    /// [`Gone`] if nobody answers.
+    pub async fn try_open(&mut self, address: &str) -> Result<&Page, Gone> {
         let url = match &self.page {
             Some(page) => page.url.join(address),
             None => Url::parse(address),
@@ -133,7 +154,8 @@ impl Browser {
         let target = page.one(css).attribute("href").to_owned();
         let url = page.url.join(&target).expect("a link leads somewhere");
         let from = page.url.origin();
-        self.walk(Method::GET, url, Body::None, Some(from), None).await
+        let walked = self.walk(Method::GET, url, Body::None, Some(from), None).await;
+        walked.unwrap_or_else(|gone| panic!("{gone}"))
     }
 
     /// The form of a button, to be looked at or filled.
@@ -154,8 +176,16 @@ impl Browser {
     /// Sends a form.
     ///
     /// # Panics
-    /// If the page's policy forbids its target, as browsers would.
+    /// If the page's policy forbids its target, as browsers would, or if nobody answers.
     pub async fn send(&mut self, form: Form) -> &Page {
+        self.try_send(form).await.unwrap_or_else(|gone| panic!("{gone}"))
+    }
+
+    /// As [`Self::send`], where the other side may die in the middle.
+    ///
+    /// # Errors
+    /// [`Gone`] if nobody answers.
+    pub async fn try_send(&mut self, form: Form) -> Result<&Page, Gone> {
         let page = self.page().clone();
         let policy = form_action(&page).map(|sources| (sources, page.url.origin()));
         let from = Some(page.url.origin());
@@ -199,7 +229,7 @@ impl Browser {
         mut body: Body,
         from: Option<Origin>,
         policy: Option<(Vec<String>, Origin)>,
-    ) -> &Page {
+    ) -> Result<&Page, Gone> {
         self.hops.clear();
         // Fetch Metadata §2.2: one foreign hop makes the whole chain foreign.
         let mut same = true;
@@ -213,17 +243,18 @@ impl Browser {
             // Nobody listens at these: what would be sent there is what the story looks at.
             if url.host_str().is_some_and(|host| host.ends_with(".example")) {
                 let (status, headers) = (200, HeaderMap::new());
-                return self.page.insert(Page { url, status, headers, text: String::new() });
+                return Ok(self.page.insert(Page { url, status, headers, text: String::new() }));
             }
             let headers = self.headers(&method, &url, from.as_ref(), same);
             let request = self.client.request(method.clone(), url.clone()).headers(headers);
             let answer = body.on(request).send().await;
-            let answer = answer.unwrap_or_else(|cause| panic!("{url}: {cause}"));
+            let answer = answer.map_err(|cause| Gone(format!("{url}: {cause}")))?;
             let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
             let location = headers.get(header::LOCATION).filter(|_| (300..400).contains(&status));
             let Some(location) = location else {
-                let text = answer.text().await.expect("a body of text");
-                return self.page.insert(Page { url, status, headers, text });
+                let text = answer.text().await;
+                let text = text.map_err(|cause| Gone(format!("{url}: {cause}")))?;
+                return Ok(self.page.insert(Page { url, status, headers, text }));
             };
             let location = location.to_str().expect("a location is text");
             url = url.join(location).unwrap_or_else(|_| panic!("{location} leads nowhere"));

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 
 use crate::{Browser, Citizen, Deployment, Form, Outside, Page, Upload};
@@ -50,19 +51,37 @@ fn gather(value: &Value, into: &mut BTreeMap<String, String>) {
     }
 }
 
+/// An example of every field that an item's form asks, as its public schema gives them.
+///
+/// # Panics
+/// If the item is not served.
+pub async fn examples(issuer: &str, item: &str) -> BTreeMap<String, String> {
+    let mut browser = Browser::default();
+    let page = browser.open(&format!("{issuer}/api/items/{item}")).await.fine();
+    let item: Value = serde_json::from_str(&page.text).expect("JSON");
+    let mut examples = BTreeMap::new();
+    gather(&item["form"], &mut examples);
+    assert!(!examples.is_empty(), "the form's schema has examples: {item}");
+    examples
+}
+
+/// A picture that is one, in PNG.
+///
+/// # Panics
+/// Without memory.
+#[must_use]
+pub fn picture(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let shade = |at: u32| 160 + u8::try_from(at % 64).unwrap_or(0);
+    let image = RgbImage::from_fn(width, height, |x, y| Rgb([shade(x / 8), shade(y / 8), 200]));
+    image.write_to(&mut bytes, ImageFormat::Png).expect("memory");
+    bytes.into_inner()
+}
+
 impl Deployment {
-    /// An example of every field that an item's form asks, as its public schema gives them.
-    ///
-    /// # Panics
-    /// If the item is not served.
+    /// An example of every field that an item's form asks.
     pub async fn examples(&self, item: &str) -> BTreeMap<String, String> {
-        let mut browser = Browser::default();
-        let page = browser.open(&self.at(&format!("/api/items/{item}"))).await.fine();
-        let item: Value = serde_json::from_str(&page.text).expect("JSON");
-        let mut examples = BTreeMap::new();
-        gather(&item["form"], &mut examples);
-        assert!(!examples.is_empty(), "the form's schema has examples: {item}");
-        examples
+        examples(&self.issuer, item).await
     }
 
     /// Turns the clock and wakes whoever waits for a time.

@@ -9,6 +9,7 @@
 
 mod browser;
 mod clock;
+mod demo;
 mod deployment;
 mod form;
 mod hall;
@@ -18,13 +19,15 @@ mod people;
 mod relying_party;
 mod walk;
 
-pub use browser::Browser;
+pub use browser::{Browser, Gone};
 pub use clock::VirtualClock;
+pub use demo::Demo;
 pub use deployment::{Deployment, Engine};
 pub use form::{Form, Upload};
+pub use hall::{examples, picture};
 pub use outside::Outside;
 pub use page::{Element, Page};
-pub use people::{Citizen, Officer};
+pub use people::{Citizen, Officer, totp};
 pub use relying_party::{Answer, Asked, RelyingParty};
 pub use walk::Arrived;
 

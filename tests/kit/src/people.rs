@@ -33,18 +33,41 @@ pub struct Officer {
 }
 
 impl Officer {
-    /// The authenticator's code at a time (RFC 6238 with SHA-1, 30 seconds, six digits).
+    /// The authenticator's code at a time.
     #[must_use]
     pub fn code(&self, now_ms: i64) -> String {
-        let counter = u64::try_from(now_ms / 30_000).unwrap_or(0);
-        let key =
-            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.seed);
-        let tag = aws_lc_rs::hmac::sign(&key, &counter.to_be_bytes());
-        // RFC 4226 §5.3, dynamic truncation.
-        let at = usize::from(tag.as_ref()[19] & 15);
-        let number = tag.as_ref()[at..at + 4].iter().fold(0_u32, |n, b| (n << 8) | u32::from(*b));
-        format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
+        code(&self.seed, now_ms)
     }
+}
+
+/// RFC 6238 with SHA-1, 30 seconds, six digits.
+fn code(seed: &[u8], now_ms: i64) -> String {
+    let counter = u64::try_from(now_ms / 30_000).unwrap_or(0);
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed);
+    let tag = aws_lc_rs::hmac::sign(&key, &counter.to_be_bytes());
+    // RFC 4226 §5.3, dynamic truncation.
+    let at = usize::from(tag.as_ref()[19] & 15);
+    let number = tag.as_ref()[at..at + 4].iter().fold(0_u32, |n, b| (n << 8) | u32::from(*b));
+    format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
+}
+
+/// The code of now for a key in base32, as `demo.json` gives it.
+///
+/// # Panics
+/// If it is no base32 (RFC 4648 §6).
+#[must_use]
+pub fn totp(key: &str) -> String {
+    let (mut seed, mut bits, mut value) = (Vec::new(), 0_u32, 0_u32);
+    for letter in key.chars() {
+        let at = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).expect("base32");
+        value = (value << 5) | u32::try_from(at).expect("five bits");
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            seed.push(u8::try_from((value >> bits) & 255).expect("a byte"));
+        }
+    }
+    code(&seed, idp_domain::ambient::Clock::now(&idp_server::ambient::SystemClock))
 }
 
 impl Deployment {

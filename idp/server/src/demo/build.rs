@@ -67,9 +67,10 @@ pub(super) fn plugins_of_the_tree(place: &Place) -> Result<(), Failure> {
         build.args(["-p", &format!("plugins-{name}")]);
     }
     // What `cargo run` says of the program that it started is not for the one that we start.
-    for (name, _) in std::env::vars() {
-        if name.starts_with("CARGO_") && name != "CARGO_HOME" && name != "CARGO_TARGET_DIR" {
-            build.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_") && text != "CARGO_HOME" && text != "CARGO_TARGET_DIR" {
+            build.env_remove(&name);
         }
     }
     talk("Building the departments' plugins (the first time takes a minute) …");

@@ -1,22 +1,12 @@
 //! The whole line of the hall: guide, form, step-up, payment, decision, parcel, rating; and what
 //! must not happen on the way.
 
-use image::{ImageFormat, Rgb, RgbImage};
-use tests_kit::{Browser, Citizen, Deployment};
+use tests_kit::{Browser, Citizen, Deployment, picture};
 
 const ENDORSEMENT: &str = "exit-entry.hk-macao-group-endorsement";
 const PASSPORT: &str = "exit-entry.passport-renewal";
 const SUBMIT: &str = "[data-form=apply] button[name=action][value=submit]";
 const SAVE: &str = "[data-form=apply] button[name=action][value=save]";
-
-fn picture(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let image = RgbImage::from_fn(width, height, |x, y| {
-        Rgb([u8::try_from(x % 256).unwrap(), u8::try_from(y % 256).unwrap(), 200])
-    });
-    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
 
 /// Submits an application with the examples of its schema; ends on the case's page.
 async fn submitted(on: &Deployment, browser: &mut Browser, item: &str, citizen: &Citizen) {
@@ -130,7 +120,8 @@ async fn a_forged_notice_is_refused_and_moves_nothing(on: Deployment) {
     let mut thief = browser.tab();
     let page = thief.send(forged).await;
     assert_eq!(page.status, 400, "{}", page.told());
-    browser.open(&browser.page().url.to_string()).await.fine();
+    let case = browser.page().url.clone();
+    browser.open(case.as_str()).await.fine();
     assert_eq!(browser.state(), "fee_due");
     assert!(!browser.timeline().contains(&"payment.settled".to_owned()));
     assert!(on.outside.charges().await.is_empty());

@@ -1,0 +1,1 @@
+//! The line in a real browser, with pictures.
