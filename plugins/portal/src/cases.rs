@@ -161,7 +161,6 @@ pub async fn show(
 
 fn page<'a>(frame: &'a Frame, case: &CaseView, now: i64) -> Case<'a> {
     let can = |action: &str| case.actions.iter().any(|known| known == action);
-    let ends = [("promised", case.due.promised), ("statutory", case.due.statutory)];
     let pay = case.payment.as_ref().filter(|_| can("pay")).map(|payment| Pay {
         amount: shown::money(payment.minor, frame.lang),
         basis: payment.basis.clone(),
@@ -175,10 +174,7 @@ fn page<'a>(frame: &'a Frame, case: &CaseView, now: i64) -> Case<'a> {
         shell: frame,
         line: labels::line(frame, &case.line, now),
         progress: progress::of(frame, &case.line, &case.timeline),
-        dues: ends
-            .into_iter()
-            .filter_map(|(name, at)| Some(labels::due(frame, name, at?, now)))
-            .collect(),
+        dues: labels::dues(frame, case, now),
         suspended: case.due.suspended.clone(),
         rows,
         pay,

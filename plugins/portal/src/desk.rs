@@ -183,7 +183,6 @@ async fn page<'a>(
         ("taken", "button-primary"),
         ("refuse", "button-danger"),
     ];
-    let ends = [("promised", case.due.promised), ("statutory", case.due.statutory)];
     let schema = items::blank(state, &case.line.item).await.unwrap_or_default();
     let mut rows: Vec<Row> = case.timeline.iter().map(|row| cases::timeline(frame, row)).collect();
     rows.reverse();
@@ -191,10 +190,7 @@ async fn page<'a>(
         shell: frame,
         line: labels::line(frame, &case.line, now),
         seq: case.seq,
-        dues: ends
-            .into_iter()
-            .filter_map(|(name, at)| Some(labels::due(frame, name, at?, now)))
-            .collect(),
+        dues: labels::dues(frame, case, now),
         suspended: case.due.suspended.clone(),
         applicant: applicant(frame, case),
         answers: apply::answers(frame, &schema, &case.form),

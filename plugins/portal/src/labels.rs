@@ -1,6 +1,6 @@
 //! What states, events and signals are called, and a case as a row of a list.
 
-use plugins_engine::view::CaseLine;
+use plugins_engine::view::{CaseLine, CaseView};
 
 use crate::frame::Frame;
 use crate::shown::{self, Instant};
@@ -83,6 +83,18 @@ pub fn due(frame: &Frame, name: &'static str, at: i64, now: i64) -> Due {
         distance: shown::distance(now, at, frame.lang),
         passed: at < now,
     }
+}
+
+/// The limits of a case; how far off they are matters only while its clock runs.
+#[must_use]
+pub fn dues(frame: &Frame, case: &CaseView, now: i64) -> Vec<Due> {
+    let runs = plugins_hall::machine::under_clock(&case.line.state);
+    let ends = [("promised", case.due.promised), ("statutory", case.due.statutory)];
+    let shown = ends.into_iter().filter_map(|(name, at)| {
+        let due = due(frame, name, at?, now);
+        Some(if runs { due } else { Due { distance: String::new(), passed: false, ..due } })
+    });
+    shown.collect()
 }
 
 /// A case as a row.
