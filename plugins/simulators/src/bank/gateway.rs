@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::book::{Order, Refund, State};
 use super::wire::{self, Fields};
 use super::{Bank, pages};
-use crate::behaviour::Mode;
+use crate::behaviour::{Act, Mode};
 
 /// Answer codes, as the gateway numbers them.
 const OK: (&str, &str) = ("00", "成功");
@@ -80,13 +80,16 @@ fn purchase(bank: &Bank, fields: &Fields) -> Result<Order, (&'static str, &'stat
     })
 }
 
+/// What can be wrong with a question or a refund.
+const SPOILED: [Mode; 4] = [Mode::Slow, Mode::Down, Mode::Refuse, Mode::Garble];
+
 /// An order, brought by the payer's browser.
 pub(super) async fn order(Extract(bank): Extract<Bank>, body: Bytes) -> Response {
     let fields = wire::read(&body);
     let act =
         bank.desk.act_among(&named(&fields, "order"), &[Mode::Slow, Mode::Down, Mode::Refuse]);
     if act.mode == Mode::Down {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return down(&bank, "order_refused", &fields).await;
     }
     let refused = if !wire::verify(&bank.customer, &fields) || get(&fields, "txnType") != "01" {
         Some(UNSIGNED)
@@ -140,12 +143,16 @@ async fn taken(
 /// What became of an order or a refund.
 pub(super) async fn query(Extract(bank): Extract<Bank>, body: Bytes) -> Response {
     let fields = wire::read(&body);
+    let act = bank.desk.act_among(&named(&fields, "query"), &SPOILED);
+    if act.mode == Mode::Down {
+        return down(&bank, "query", &fields).await;
+    }
     let mut answer = head(&fields, "00");
     let mut code = UNSIGNED;
     if wire::verify(&bank.customer, &fields) && get(&fields, "merId") == &*bank.merchant {
-        code = found(&bank, &fields, &mut answer);
+        code = if act.mode == Mode::Refuse { BUSY } else { found(&bank, &fields, &mut answer) };
     }
-    reply(&bank, "query", &fields, answer, code).await
+    reply(&bank, "query", &fields, answer, (act, code)).await
 }
 
 fn found(bank: &Bank, fields: &Fields, answer: &mut Fields) -> (&'static str, &'static str) {
@@ -182,11 +189,14 @@ pub(super) async fn refund(Extract(bank): Extract<Bank>, body: Bytes) -> Respons
     let trusted = wire::verify(&bank.customer, &fields)
         && get(&fields, "merId") == &*bank.merchant
         && get(&fields, "txnType") == "04";
-    let down = bank.desk.act_among(&named(&fields, "refund"), &[Mode::Down]).mode == Mode::Down;
-    if down {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let act = bank.desk.act_among(&named(&fields, "refund"), &SPOILED);
+    if act.mode == Mode::Down {
+        return down(&bank, "refund_refused", &fields).await;
     }
-    let code = if trusted {
+    let code = if trusted && act.mode == Mode::Refuse {
+        // Who refuses gives nothing back.
+        BUSY
+    } else if trusted {
         match given_back(&bank, &fields, &mut answer).await {
             Ok(code) => code,
             Err(cause) => return broken(&cause),
@@ -194,7 +204,8 @@ pub(super) async fn refund(Extract(bank): Extract<Bank>, body: Bytes) -> Respons
     } else {
         UNSIGNED
     };
-    reply(&bank, "refund", &fields, answer, code).await
+    let operation = if code == OK { "refund" } else { "refund_refused" };
+    reply(&bank, operation, &fields, answer, (act, code)).await
 }
 
 async fn given_back(
@@ -255,20 +266,23 @@ fn named(fields: &Fields, operation: &str) -> Fields {
     named
 }
 
+/// It was asked and does nothing; the journal says so.
+async fn down(bank: &Bank, operation: &str, fields: &Fields) -> Response {
+    let told = json!({ "error": "down" });
+    match bank.desk.record(operation, get(fields, "orderId"), json!(fields), told).await {
+        Ok(()) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(cause) => broken(&cause),
+    }
+}
+
 /// Signs, records and sends an answer, as well or as badly as it is told to.
 async fn reply(
     bank: &Bank,
     operation: &str,
     fields: &Fields,
     mut answer: Fields,
-    code: (&str, &str),
+    (act, code): (Act, (&str, &str)),
 ) -> Response {
-    let modes = [Mode::Slow, Mode::Down, Mode::Refuse, Mode::Garble];
-    let act = bank.desk.act_among(&named(fields, operation), &modes);
-    if act.mode == Mode::Down {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    let code = if act.mode == Mode::Refuse { BUSY } else { code };
     answer.insert("respCode".to_owned(), code.0.to_owned());
     answer.insert("respMsg".to_owned(), code.1.to_owned());
     if let Err(cause) = bank.gateway.sign(&mut answer) {

@@ -78,7 +78,7 @@ pub(super) async fn book(
     let act = carrier.desk.act_among(&fields("book", &key, &order), &SPOILED);
     let mut operation = "book_refused";
     let (status, answer) = match act.mode {
-        Mode::Down => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Mode::Down => (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" })),
         Mode::Refuse => (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": "area_closed" })),
         _ if !is_sound(&order) => {
             (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": "malformed" }))
@@ -125,7 +125,7 @@ pub(super) async fn track(
     };
     let act = carrier.desk.act_among(&fields("track", &key, &Value::Null), &SPOILED);
     let (status, answer) = match (act.mode, carrier.book.find(&key)) {
-        (Mode::Down, _) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        (Mode::Down, _) => (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" })),
         (Mode::Refuse, _) => (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": "busy" })),
         (_, Some(parcel)) => (StatusCode::OK, told(&parcel)),
         (_, None) => (StatusCode::NOT_FOUND, json!({ "error": "unknown_key" })),
@@ -144,6 +144,9 @@ async fn finish(
     answer: &Value,
 ) -> Response {
     act.wait().await;
+    if act.mode == Mode::Down {
+        return status.into_response();
+    }
     if act.mode == Mode::Garble {
         return (StatusCode::OK, "{\"label\": \u{0}").into_response();
     }
