@@ -1,12 +1,14 @@
 //! What a department's programmer uses to write a plugin.
 //!
-//! A plugin is rules and forms: implement [`Plugin`], name it in [`export!`], build for
-//! `wasm32-wasip2`. Everything that it wishes for (a fee, a message, a parcel) is a value that the
-//! hall carries out if the call ends well; nothing is reached from inside.
+//! A plugin is rules and forms: plain functions over plain structs, marked with
+//! [`macro@service`], built for `wasm32-wasip2`. Everything that it wishes for (a fee, a message, a
+//! parcel) is a value that the hall carries out if the call ends well; nothing is reached from
+//! inside. docs/plugins/first-plugin.md goes through a whole one.
 
 pub mod form;
 pub mod hall;
 mod manifest;
+mod service;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod wish;
@@ -25,14 +27,22 @@ pub mod bindings {
     });
 }
 
+/// What almost every plugin uses.
+pub mod prelude {
+    pub use crate::{
+        Answer, Case, Choice, Event, Form, Problem, Step, hall, item, problem, service, wish,
+    };
+}
+
 use serde_json::Value;
 
 pub use bindings::exports::tongban::service::plugin::Guest;
 pub use bindings::tongban::service::model::{Actor, CaseView, Descriptor, Event, Item, Transition};
 pub use bindings::tongban::types::types::{Problem, Prop, Text};
 pub use manifest::Manifest;
-pub use plugin_sdk_macros::manifest;
+pub use plugin_sdk_macros::{Choice, Form, item, manifest, service};
 pub use serde_json;
+pub use service::{Answer, Case, Form, Service, unknown};
 
 /// A sentence in both languages.
 #[must_use]
@@ -65,7 +75,7 @@ pub fn json(text: &str) -> Value {
 pub struct Step {
     /// Edge of the item's machine, or `stay`.
     pub edge: &'static str,
-    /// Kept for the next event.
+    /// Kept for the next event; null keeps what there was.
     pub data: Value,
     /// One line for the applicant.
     pub status: Vec<Text>,
@@ -80,6 +90,39 @@ impl Step {
         Self { edge, data, status: text(zh, en), reasons: Vec::new() }
     }
 
+    /// An edge with its line for the applicant; the data stays as it was.
+    #[must_use]
+    pub fn to(edge: &'static str, zh: &str, en: &str) -> Self {
+        Self::new(edge, Value::Null, zh, en)
+    }
+
+    /// Nothing to do.
+    #[must_use]
+    pub fn stay() -> Self {
+        Self { edge: "stay", data: Value::Null, status: Vec::new(), reasons: Vec::new() }
+    }
+
+    /// The answer to the hall, over the data that there was.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn onto(self, before: &str) -> Transition {
+        let data = if self.data.is_null() { before.to_owned() } else { self.data.to_string() };
+        Transition {
+            edge: self.edge.to_owned(),
+            data,
+            public_status: self.status,
+            reasons: self.reasons,
+            extra: Vec::new(),
+        }
+    }
+
+    /// With data for the next event.
+    #[must_use]
+    pub fn keeping(mut self, data: &impl serde::Serialize) -> Self {
+        self.data = serde_json::to_value(data).unwrap_or_default();
+        self
+    }
+
     /// With one more reason.
     #[must_use]
     pub fn because(mut self, zh: &str, en: &str) -> Self {
@@ -88,19 +131,7 @@ impl Step {
     }
 }
 
-impl From<Step> for Transition {
-    fn from(step: Step) -> Self {
-        Self {
-            edge: step.edge.to_owned(),
-            data: step.data.to_string(),
-            public_status: step.status,
-            reasons: step.reasons,
-            extra: Vec::new(),
-        }
-    }
-}
-
-/// What a department writes.
+/// What a plugin answers; [`plugin!`] writes it for a list of items.
 pub trait Plugin {
     /// Id, version, items.
     fn describe() -> Descriptor;
@@ -158,13 +189,15 @@ macro_rules! export {
                 form: String,
             ) -> Result<$crate::Transition, $crate::Problem> {
                 let form = $crate::json(&form);
-                <$plugin as $crate::Plugin>::start(&item, &event, &form).map(Into::into)
+                let step = <$plugin as $crate::Plugin>::start(&item, &event, &form)?;
+                Ok(step.onto("{}"))
             }
             fn advance(
                 case: $crate::CaseView,
                 event: $crate::Event,
             ) -> Result<$crate::Transition, $crate::Problem> {
-                <$plugin as $crate::Plugin>::advance(&case, &event).map(Into::into)
+                let step = <$plugin as $crate::Plugin>::advance(&case, &event)?;
+                Ok(step.onto(&case.data))
             }
         }
 

@@ -31,6 +31,30 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether the items are these, in this order: what the compiler compares.
+    #[must_use]
+    pub const fn serves(&self, codes: &[&str]) -> bool {
+        if self.items.len() != codes.len() {
+            return false;
+        }
+        let mut n = 0;
+        while n < codes.len() {
+            let (one, other) = (self.items[n].as_bytes(), codes[n].as_bytes());
+            if one.len() != other.len() {
+                return false;
+            }
+            let mut at = 0;
+            while at < one.len() {
+                if one[at] != other[at] {
+                    return false;
+                }
+                at += 1;
+            }
+            n += 1;
+        }
+        true
+    }
+
     /// What `describe` answers; `titles` gives each item's code with its name in both languages.
     #[must_use]
     pub fn descriptor(&self, titles: &[(&str, &str, &str)]) -> Descriptor {

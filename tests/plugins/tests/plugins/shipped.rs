@@ -1,11 +1,11 @@
-//! The plugin that ships: built as a department builds it, made of what it needs and no more, and
+//! The plugin that ships and the smallest one: built as a department builds it, made of what it needs and no more, and
 //! able to answer in the real host.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use plugins_hall::call::Effect;
+use plugins_hall::call::{Effect, Failure};
 use plugins_hall::port::Runtime as _;
 use plugins_host::admit;
 use plugins_host::manifest::Manifest;
@@ -17,9 +17,13 @@ const TARGET: &str = "wasm32-wasip2";
 const MANIFEST: &str = include_str!("../../../../plugins/exit-entry/plugin.toml");
 const PASSPORT: &str = "exit-entry.passport-renewal";
 
-/// Builds it once; where the compiler lacks the target, rustup adds it.
 fn component() -> &'static [u8] {
-    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    &built().0
+}
+
+/// Builds both once; where the compiler lacks the target, rustup adds it.
+fn built() -> &'static (Vec<u8>, Vec<u8>) {
+    static BUILT: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
     BUILT.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let listed = Command::new("rustup").args(["target", "list", "--installed"]).output();
@@ -31,26 +35,25 @@ fn component() -> &'static [u8] {
         let output = Command::new(env!("CARGO"))
             .current_dir(&root)
             .args(["build", "--message-format", "json-render-diagnostics"])
-            .args(["-p", "plugins-exit-entry", "--target", TARGET, "--profile", "plugin"])
+            .args(["-p", "plugins-exit-entry", "-p", "plugin-sdk-examples-library-card"])
+            .args(["--target", TARGET, "--profile", "plugin"])
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{told}");
-        // Cargo says where it put it, whatever target directory is set.
-        let file = String::from_utf8_lossy(&output.stdout)
+        // Cargo says where it put them, whatever target directory is set.
+        let files: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|message| {
-                let files = message["filenames"].as_array()?.clone();
-                files
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .find(|f| f.ends_with(".wasm"))
-                    .map(PathBuf::from)
-            })
-            .next_back()
-            .unwrap();
-        std::fs::read(file).unwrap()
+            .filter_map(|message| message["filenames"].as_array().cloned())
+            .flatten()
+            .filter_map(|file| file.as_str().map(PathBuf::from))
+            .collect();
+        let named = |name: &str| {
+            let file = files.iter().find(|file| file.ends_with(format!("{name}.wasm"))).unwrap();
+            std::fs::read(file).unwrap()
+        };
+        (named("plugins_exit_entry"), named("plugin_sdk_examples_library_card"))
     })
 }
 
@@ -129,4 +132,45 @@ async fn it_answers_in_the_real_host_within_its_limits() {
     assert!(decided.transition.reasons.iter().all(|reason| reason.len() == 2));
     let used = decided.usage;
     assert!(used.memory < 8 << 20 && used.host_calls < 10, "{used:?}");
+}
+
+#[tokio::test]
+async fn the_smallest_plugin_answers_beside_it() {
+    let manifest = include_str!("../../../../plugin-sdk/examples/library-card/plugin.toml");
+    let (large, small) = built();
+    let imports = admit::imports(small).unwrap();
+    let own: Vec<&str> =
+        imports.iter().map(String::as_str).filter(|i| i.starts_with("tongban:")).collect();
+    for unused in ["pay", "notify", "express", "identity", "store", "kit"] {
+        assert!(!own.iter().any(|name| name.contains(&format!(":{unused}/"))), "{own:?}");
+    }
+    let host = host();
+    load(&host, MANIFEST, large).await.unwrap();
+    assert_eq!(load(&host, manifest, small).await.unwrap(), "library-card");
+    let item = "library-card.card";
+    let schema = host.form(context(item), "apply", json!({})).await.unwrap();
+    assert_eq!(schema["properties"]["wants"]["enum"], json!(["books", "rare-books"]));
+    assert_eq!(schema["properties"]["age"]["minimum"], 3);
+    for (form, edge) in [
+        (json!({"age": 30, "wants": "books"}), "approve"),
+        (json!({"age": 30, "wants": "rare-books"}), "review"),
+    ] {
+        let asked = event("case.submitted", json!({}));
+        let outcome = host.start(context(item), asked, form).await.unwrap();
+        assert_eq!(outcome.transition.edge, edge);
+        assert_eq!(outcome.transition.data, json!({}));
+    }
+    let mut approved = context(item);
+    approved.case = Some(case(item, "approved", json!({"age": 30, "wants": "books"})));
+    let made = host.advance(approved.clone(), event("decision.approved", json!({}))).await.unwrap();
+    assert_eq!(made.transition.edge, "make");
+    assert!(
+        matches!(&made.effects[..], [Effect::IssueDocument { template, .. }] if template == "library-card")
+    );
+    let other = host.advance(approved.clone(), event("case.rated", json!({}))).await.unwrap();
+    assert_eq!(other.transition.edge, "stay");
+    // A form of another age than the plugin: a problem, nothing broken.
+    approved.case = Some(case(item, "approved", json!({"age": "old"})));
+    let odd = host.advance(approved, event("decision.approved", json!({}))).await;
+    assert!(matches!(odd, Err(Failure::Refused(problem)) if problem.code == "age.unreadable"));
 }
