@@ -51,11 +51,11 @@ pub struct App {
     seal: Option<(PathBuf, Duration)>,
 }
 
-/// Opens the database of a configuration.
+/// The keys of a configuration's database.
 ///
 /// # Errors
-/// [`StartError`].
-pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+/// [`StartError`] if the master secret is missing or short.
+pub(crate) fn vault(config: &Config) -> Result<Vault, StartError> {
     let master = URL_SAFE_NO_PAD.decode(config.secrets.master.trim()).unwrap_or_default();
     if master.len() < 32 {
         return Err(ConfigError::new(
@@ -64,7 +64,15 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
         )
         .into());
     }
-    let vault = Vault::new(&[&master])?;
+    Ok(Vault::new(&[&master])?)
+}
+
+/// Opens the database of a configuration.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    let vault = vault(config)?;
     let url = config.database.url.clone();
     if let Some(path) = url.strip_prefix("sqlite://")
         && let Some(directory) = PathBuf::from(path).parent()

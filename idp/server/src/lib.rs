@@ -5,11 +5,13 @@
 mod absent;
 pub mod ambient;
 pub mod app;
+mod backup;
 mod checkpoint;
 pub mod cli;
 pub mod config;
 mod counterparts;
 pub mod demo;
+mod doctor;
 mod hall;
 mod health;
 mod jobs;

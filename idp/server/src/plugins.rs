@@ -25,7 +25,7 @@ fn compiler() -> Result<Compiler, String> {
 }
 
 /// Directories of packages, in the order of their names.
-fn packages(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn packages(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     found.retain(|path| path.join("plugin.toml").is_file());

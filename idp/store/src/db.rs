@@ -93,6 +93,13 @@ impl Db {
         &self.vault
     }
 
+    pub(crate) fn sqlite(&self) -> Option<&sqlite::Sqlite> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Some(sqlite),
+            Engine::Postgres(_) => None,
+        }
+    }
+
     /// Runs a unit that may write; its effects are durable when this returns `Ok`, and there are
     /// none when it returns `Err`.
     ///

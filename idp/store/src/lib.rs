@@ -32,6 +32,7 @@ pub mod statement;
 pub mod subject;
 pub mod testing;
 pub mod throttle;
+mod upkeep;
 pub mod value;
 pub mod vault;
 

@@ -40,6 +40,25 @@ pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Names of everything.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|(name, ..)| *name)
+}
+
+/// Names of what is not applied yet.
+///
+/// # Errors
+/// As the database says, also when it is none of ours; [`StoreError::Schema`] as [`run`].
+pub(crate) async fn missing(db: &Db) -> Result<Vec<&'static str>, StoreError> {
+    let applied = db
+        .read("migrations", |tx: &mut Tx| Box::pin(async move { tx.all(&APPLIED, args![]).await }))
+        .await?;
+    refuse_unknown(&applied)?;
+    let known: Result<Vec<String>, _> = applied.iter().map(|row| row.text("name")).collect();
+    let known = known?;
+    Ok(names().filter(|name| !known.iter().any(|applied| applied == name)).collect())
+}
+
 fn refuse_unknown(applied: &[Row]) -> Result<(), StoreError> {
     for row in applied {
         let name = row.text("name")?;

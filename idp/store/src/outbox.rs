@@ -94,6 +94,10 @@ statement!(
      from outbox where state in ('pending', 'sending', 'unknown')"
 );
 statement!(COUNTS, "select interface, state, count(*) as n from outbox group by interface, state");
+statement!(
+    OLDEST,
+    "select min(created_at) as at from outbox where state in ('pending', 'sending', 'unknown')"
+);
 statement!(FIND, "select state, answer, problem from outbox where key = $1");
 
 fn fingerprint(tx: &Tx, entry: &Entry) -> String {
@@ -190,6 +194,14 @@ pub async fn next_at(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
 pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
     let rows = tx.all(&COUNTS, args![]).await?;
     rows.iter().map(|row| Ok((row.text("interface")?, row.text("state")?, row.int("n")?))).collect()
+}
+
+/// When the effect was asked for that waits longest, milliseconds UTC; none if none waits.
+///
+/// # Errors
+/// As the database says.
+pub async fn oldest(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+    tx.one(&OLDEST, args![]).await?.int_opt("at")
 }
 
 /// State, answer and problem of a key.

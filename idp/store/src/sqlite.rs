@@ -5,6 +5,8 @@
 //! the read (docs/decisions/0001).
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -29,6 +31,8 @@ type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 #[derive(Clone)]
 pub(crate) struct Sqlite {
     writer: mpsc::UnboundedSender<Job>,
+    /// Units that have been sent to the writer and not begun.
+    waiting: Arc<AtomicUsize>,
     readers: Arc<Readers>,
 }
 
@@ -64,7 +68,44 @@ impl Sqlite {
             keep: readers as usize,
             vault,
         };
-        Ok(Self { writer, readers: Arc::new(readers) })
+        Ok(Self { writer, waiting: Arc::default(), readers: Arc::new(readers) })
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Counts the job while it waits, and sends it.
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let waiting = self.waiting.clone();
+        waiting.fetch_add(1, Ordering::Relaxed);
+        let counted: Job = Box::new(move |tx| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            job(tx)
+        });
+        self.writer.send(counted).map_err(|_| gone())
+    }
+
+    /// A copy as of now, by a connection of its own: the writer goes on meanwhile.
+    pub(crate) fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let connection = self.beside()?;
+        let path = file.to_string_lossy();
+        connection.execute("vacuum into $1", [path.as_ref()]).map(drop).map_err(failed)
+    }
+
+    pub(crate) fn faults(&self) -> Result<Vec<String>, StoreError> {
+        let connection = self.beside()?;
+        let mut check = connection.prepare("pragma integrity_check").map_err(failed)?;
+        let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let lines: Result<Vec<String>, _> = lines.collect();
+        Ok(lines.map_err(failed)?.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn beside(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.readers.path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        Ok(connection)
     }
 
     pub(crate) async fn write<T, E, F>(&self, name: &'static str, unit: F) -> Result<T, E>
@@ -87,7 +128,7 @@ impl Sqlite {
                 let _ = answer.send(outcome);
             })
         });
-        self.writer.send(job).map_err(|_| gone())?;
+        self.send(job)?;
         answered.await.map_err(|_| gone())?
     }
 
@@ -110,7 +151,7 @@ impl Sqlite {
                 let _ = answer.send(outcome.and(committed));
             })
         });
-        self.writer.send(job).map_err(|_| gone())?;
+        self.send(job)?;
         answered.await.map_err(|_| gone())?
     }
 

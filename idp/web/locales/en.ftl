@@ -217,6 +217,7 @@ trail-plugin-call = A service used data
 trail-officer-look = An officer looked
 trail-session-ended = Signed a device out
 trail-frozen = Account frozen
+trail-unfrozen = Account opened again
 trail-token-reused = A site's access was used twice and has been ended
 trail-recovered = Account recovered
 trail-password-changed = Password changed

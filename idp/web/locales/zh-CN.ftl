@@ -217,6 +217,7 @@ trail-plugin-call = 办事程序使用了信息
 trail-officer-look = 工作人员查看
 trail-session-ended = 结束了一台设备的登录
 trail-frozen = 账户冻结
+trail-unfrozen = 账户恢复使用
 trail-token-reused = 网站的访问凭证被重复使用，已经停用
 trail-recovered = 找回密码
 trail-password-changed = 修改密码

@@ -237,17 +237,21 @@ pub async fn freeze(db: &Db, person_id: &str, now: i64) -> Result<bool, StoreErr
 ///
 /// # Errors
 /// As the database says.
-pub async fn unfreeze(db: &Db, person_id: &str) -> Result<bool, StoreError> {
+pub async fn unfreeze(db: &Db, person_id: &str, now: i64) -> Result<bool, StoreError> {
     let person = person_id.to_owned();
     db.write("unfreeze", move |tx: &mut Tx| {
         let person = person.clone();
         Box::pin(async move {
-            let opened =
-                account::set_state(tx, &person, AccountState::Disabled, AccountState::Active);
-            let stopped = opened.await?;
-            let opened =
-                account::set_state(tx, &person, AccountState::Frozen, AccountState::Active);
-            Ok(stopped | opened.await?)
+            let mut opened = false;
+            for from in [AccountState::Disabled, AccountState::Frozen] {
+                opened |= account::set_state(tx, &person, from, AccountState::Active).await?;
+            }
+            if opened {
+                let actor = "operator".to_owned();
+                let line = Line { at: now, kind: "unfrozen", actor, details: json!({}) };
+                audit::append(tx, &person, line).await?;
+            }
+            Ok(opened)
         })
     })
     .await

@@ -8,12 +8,17 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 mod audit;
+mod backup;
+mod check;
+mod citizen;
 mod client;
 mod compile;
 mod key;
 mod load;
+mod progress;
 pub(crate) mod serve;
 mod simulator;
+mod staff;
 
 /// One sign-in, every public-security service of a province.
 #[derive(Debug, Parser)]
@@ -30,15 +35,25 @@ enum Command {
     /// Runs a deployment.
     Serve(Place),
     /// Checks a configuration without starting.
-    Check(Place),
+    Check(check::CheckArgs),
+    /// Checks a running deployment.
+    Doctor(check::DoctorArgs),
     /// Brings the database's schema up to date.
-    Migrate(Place),
+    Migrate(check::MigrateArgs),
+    /// Writes one sealed file with the database, the configuration and the keys.
+    Backup(backup::BackupArgs),
+    /// Opens a backup into a new directory and proves it.
+    Restore(backup::RestoreArgs),
     /// Prints the commented configuration with every default.
     Config,
     /// Prints a fresh master secret for `[secrets]`.
     Secret,
     /// Partners (relying parties).
     Client(client::ClientArgs),
+    /// Accounts of citizens.
+    Citizen(citizen::CitizenArgs),
+    /// Officers and administrators.
+    Staff(staff::StaffArgs),
     /// Signing keys.
     Key(key::KeyArgs),
     /// The audit trail.
@@ -69,12 +84,16 @@ impl Place {
     /// # Errors
     /// As [`Config::load`].
     pub fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.file())
+    }
+
+    /// The configuration file that `--config` or `--data` names.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
         match (&self.config, &self.data) {
-            (Some(file), _) => Config::load(file),
-            (None, data) => {
-                let data = data.clone().unwrap_or_else(|| PathBuf::from("data/demo"));
-                Config::load(&data.join("tongban.toml"))
-            }
+            (Some(file), _) => file.clone(),
+            (None, Some(data)) => data.join("tongban.toml"),
+            (None, None) => PathBuf::from("data/demo/tongban.toml"),
         }
     }
 }
@@ -145,8 +164,11 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => crate::demo::run(args).await,
         Command::Serve(place) => serve::run(&place).await,
-        Command::Check(place) => serve::check(&place).await,
-        Command::Migrate(place) => serve::migrate(&place).await,
+        Command::Check(args) => check::check(args).await,
+        Command::Doctor(args) => check::doctor(args).await,
+        Command::Migrate(args) => check::migrate(args).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Restore(args) => backup::restore(args).await,
         Command::Config => {
             data(crate::config::DEFAULTS.trim_end());
             Ok(())
@@ -156,6 +178,8 @@ async fn run(command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Client(args) => client::run(args).await,
+        Command::Citizen(args) => citizen::run(args).await,
+        Command::Staff(args) => staff::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::CompilePlugin(args) => compile::run(&args),

@@ -32,6 +32,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "officer_look" => "trail-officer-look",
         "session_ended" => "trail-session-ended",
         "frozen" => "trail-frozen",
+        "unfrozen" => "trail-unfrozen",
         "token_reused" => "trail-token-reused",
         "recovered" => "trail-recovered",
         "password_changed" => "trail-password-changed",

@@ -121,6 +121,6 @@ async fn attack_51_this_was_not_me_shuts_everything_until_recovered() {
     here.post("/recover", &[("phone", PHONE)]).await.is(303);
     assert!(site.messages().await.is_empty());
     here.sign_in("lin", FRESH).await.is(403).lacks("role=\"alert\"><p>这个账户已被冻结");
-    assert!(crate::citizens::unfreeze(&site.state.db, &person).await.unwrap());
+    assert!(crate::citizens::unfreeze(&site.state.db, &person, site.state.now()).await.unwrap());
     here.sign_in("lin", FRESH).await.is(303);
 }

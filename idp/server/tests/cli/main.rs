@@ -1,0 +1,7 @@
+//! The command line as an operator and a script meet it: the real binary, its exit status, data on
+//! stdout and talk on stderr.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
+
+mod operations;
+mod people;
+mod place;
