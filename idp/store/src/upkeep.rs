@@ -96,8 +96,10 @@ mod tests {
         let copy = Db::connect(options(&at("two"))).await.unwrap();
         assert_eq!(copy.faults().await.unwrap(), Vec::<String>::new());
         assert_eq!(copy.migrations_missing().await.unwrap(), Vec::<&str>::new());
-        let counts = |tx| -> crate::Unit<'_, _, StoreError> { Box::pin(outbox::counts(tx)) };
-        let counted = copy.read("counts", counts).await.unwrap();
+        let counted = copy
+            .read::<_, StoreError, _>("counts", |tx| Box::pin(outbox::counts(tx)))
+            .await
+            .unwrap();
         assert_eq!(counted, [("sms".to_owned(), "pending".to_owned(), 60)]);
         drop(copy);
         let mut bytes = std::fs::read(at("two")).unwrap();
