@@ -17,6 +17,7 @@ mod health;
 mod jobs;
 pub mod listen;
 pub mod load;
+mod metrics;
 pub mod plugins;
 mod ports;
 pub mod telemetry;

@@ -33,6 +33,7 @@ enum Command {
     /// The whole product on this machine, with nothing to prepare.
     Demo(crate::demo::DemoArgs),
     /// Runs a deployment.
+    #[command(after_help = "Example: tongban serve --config /etc/tongban/tongban.toml")]
     Serve(Place),
     /// Checks a configuration without starting.
     Check(check::CheckArgs),

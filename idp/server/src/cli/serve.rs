@@ -8,7 +8,7 @@ use super::{Failure, Place, talk};
 use crate::app::App;
 use crate::config::Config;
 use crate::listen::{self, Shutdown};
-use crate::{ambient, doctor, telemetry};
+use crate::{ambient, doctor, metrics, telemetry};
 
 /// Runs a deployment until a signal.
 pub(super) async fn run(place: &Place) -> Result<(), Failure> {
@@ -28,15 +28,21 @@ pub async fn deploy(
     config: &Config,
     ready: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), Failure> {
-    let listener = TcpListener::bind(&config.server.listen).await.map_err(|cause| {
-        Failure::No(format!(
-            "{} cannot be listened on: {cause}\nhint: another program may use it; choose another `server.listen` or `--port`",
-            config.server.listen
-        ))
-    })?;
+    let listener = bound(&config.server.listen, "`server.listen` or `--port`").await?;
+    let figures = match config.server.metrics_listen.as_str() {
+        "" => None,
+        address => Some(bound(address, "`server.metrics_listen`").await?),
+    };
     let shutdown = Shutdown::default();
     let app = App::build(config, ambient::system()).await?;
-    let router = app.start_jobs(&shutdown);
+    let (db, host) = (app.db.clone(), app.host.clone());
+    let mut router = app.start_jobs(&shutdown);
+    if let Some(listener) = figures {
+        let shown = metrics::begin(db, host)?;
+        router = metrics::measured(router);
+        talk(format_args!("figures on {}", listener.local_addr()?));
+        tokio::spawn(listen::serve(listener, shown, shutdown.clone(), Duration::ZERO));
+    }
     ready(listener.local_addr()?);
     let stop = shutdown.clone();
     tokio::spawn(async move {
@@ -46,6 +52,14 @@ pub async fn deploy(
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     listen::serve(listener, router, shutdown, grace).await;
     Ok(())
+}
+
+async fn bound(address: &str, key: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|cause| {
+        Failure::No(format!(
+            "{address} cannot be listened on: {cause}\nhint: another program may use it; choose another {key}"
+        ))
+    })
 }
 
 async fn signalled() {

@@ -2,6 +2,7 @@
 //! stdout and talk on stderr.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
 
+mod figures;
 mod operations;
 mod people;
 mod place;

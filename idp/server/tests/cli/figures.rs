@@ -1,0 +1,68 @@
+//! `/metrics` of a running deployment.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::place::Place;
+
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(place: &Place) -> (Serving, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tongban"));
+    command.args(["serve", "--data"]).arg(place.directory.path());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let serving = Serving(child);
+    let mut figures = None;
+    for line in lines {
+        let line = line.unwrap();
+        if let Some(address) = line.strip_prefix("figures on ") {
+            figures = Some(address.to_owned());
+        }
+        if let Some(address) = line.strip_prefix("listening on ") {
+            return (serving, address.to_owned(), figures.unwrap());
+        }
+    }
+    panic!("it ended before it listened");
+}
+
+async fn text(address: &str) -> String {
+    reqwest::get(format!("http://{address}")).await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_figures_tell_of_requests_and_of_nobody() {
+    let place =
+        Place::with("[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\n");
+    let (_serving, main, figures) = serve(&place);
+    text(&format!("{main}/health/ready")).await;
+    text(&format!("{main}/oauth2/authorize/13900001234")).await;
+    text(&format!("{main}/secret-of-somebody")).await;
+    assert!(!text(&format!("{main}/metrics")).await.contains("tongban_requests_total"));
+    let told = text(&format!("{figures}/metrics")).await;
+    for line in [
+        "tongban_requests_total{method=\"GET\",route=\"/health/ready\",status=\"200\"} 1",
+        "route=\"/oauth2/authorize/{flow}\"",
+        "route=\"unmatched\"",
+        "tongban_request_seconds_bucket{method=\"GET\",route=\"/health/ready\",le=\"5\"} 1",
+        "tongban_requests_in_flight 0",
+        "tongban_outbox_oldest_seconds 0",
+        "tongban_write_queue 0",
+        "tongban_process_cpu_seconds_total ",
+        "tongban_info{version=\"",
+    ] {
+        assert!(told.contains(line), "{line} is missing:\n{told}");
+    }
+    let memory = told.lines().find_map(|line| line.strip_prefix("tongban_process_memory_bytes "));
+    assert!(memory.unwrap().parse::<f64>().unwrap() > 1e6);
+    for secret in ["13900001234", "secret-of-somebody"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
