@@ -84,6 +84,21 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     Ok(Db::open(Options { url, connections, vault }).await?)
 }
 
+/// SQLite has one node: whoever held an effect when it died is this one, and need not wait for its
+/// own lease to lapse. What was being sent is asked for, never sent again unasked.
+async fn release_leases(config: &Config, db: &Db) -> Result<(), StoreError> {
+    if config.database.url.starts_with("sqlite://") {
+        let released = db.write::<_, StoreError, _>("release_leases", |tx| {
+            Box::pin(idp_store::outbox::release(tx))
+        });
+        let released = released.await?;
+        if released > 0 {
+            tracing::info!(released, "effects that were under way are taken up again");
+        }
+    }
+    Ok(())
+}
+
 fn port_of(config: &Config) -> u16 {
     let url = url::Url::parse(&config.server.issuer).ok();
     url.and_then(|url| url.port_or_known_default()).unwrap_or(443)
@@ -129,6 +144,7 @@ impl App {
     /// [`StartError`].
     pub async fn build(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let db = open_database(config).await?;
+        release_leases(config, &db).await?;
         let wake = Arc::new(Notify::new());
         let settings = web_settings(config)?;
         let outside = crate::counterparts::of_identity(config, &ambient)?;
@@ -182,7 +198,7 @@ impl App {
             counterparts: outside.counterparts,
             wake,
             settings,
-            failpoints: Arc::new(plugins_engine::NoFailpoints),
+            failpoints: crate::failpoints::armed(),
         })
         .map_err(|cause| StartError::Hall(cause.to_string()))
     }

@@ -12,6 +12,7 @@ pub mod config;
 mod counterparts;
 pub mod demo;
 mod doctor;
+mod failpoints;
 mod hall;
 mod health;
 mod jobs;

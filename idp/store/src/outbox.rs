@@ -93,6 +93,11 @@ statement!(
     "select min(case when lease_until > next_at then lease_until else next_at end) as at
      from outbox where state in ('pending', 'sending', 'unknown')"
 );
+statement!(
+    RELEASE,
+    "update outbox set lease_until = 0
+     where state in ('pending', 'sending', 'unknown') and lease_until > 0"
+);
 statement!(COUNTS, "select interface, state, count(*) as n from outbox group by interface, state");
 statement!(
     OLDEST,
@@ -177,6 +182,15 @@ pub async fn settle(
     let answer = answer.map(|text| tx.vault().seal("outbox.answer", text)).transpose()?;
     let row = args![&claimed.id, claimed.lease_until, state, answer, problem, next_at, done];
     Ok(tx.execute(&SETTLE, row).await? == 1)
+}
+
+/// Ends every lease, for a deployment of one node that starts: whoever held one is dead. The rows
+/// keep their state, so that what was being sent is asked for first. Returns how many were held.
+///
+/// # Errors
+/// As the database says.
+pub async fn release(tx: &mut Tx) -> Result<u64, StoreError> {
+    tx.execute(&RELEASE, args![]).await
 }
 
 /// When the worker has to look again, milliseconds UTC; none if nothing waits.

@@ -42,7 +42,7 @@ impl Demo {
         let (binary, port) = (binary.to_owned(), base());
         // From here on whatever fails stops the demo.
         let mut demo = Self { binary, child: None, port, database, directory, json: Value::Null };
-        demo.run();
+        demo.run(None);
         demo
     }
 
@@ -59,7 +59,8 @@ impl Demo {
         binary
     }
 
-    fn run(&mut self) {
+    /// True once it is ready; false if it ended as it was told to.
+    fn run(&mut self, dies_at: Option<&str>) -> bool {
         let ready = self.directory.path().join("demo.json");
         let _ = std::fs::remove_file(&ready);
         let mut command = Command::new(&self.binary);
@@ -68,6 +69,9 @@ impl Demo {
         if let Some(url) = &self.database {
             command.args(["--database-url", url]);
         }
+        if let Some(step) = dies_at {
+            command.env("TONGBAN_DEMO_DIES_AT", step);
+        }
         let log = self.directory.path().join("product.log");
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
@@ -75,11 +79,15 @@ impl Demo {
         let begun = Instant::now();
         while !ready.exists() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            if ended.is_some() && dies_at.is_some() {
+                return false;
+            }
             assert!(ended.is_none(), "the demo ended before it was ready:\n{}", self.log());
             assert!(begun.elapsed() < Duration::from_secs(240), "not ready:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
         self.json = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();
+        true
     }
 
     /// What the product has said, its last lines.
@@ -97,7 +105,8 @@ impl Demo {
     /// If it cannot be killed.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
+            // It may be dead already.
+            let _ = child.kill();
             child.wait().unwrap();
         }
     }
@@ -108,7 +117,25 @@ impl Demo {
     /// If it does not come up.
     pub fn restart(&mut self) {
         self.kill();
-        self.run();
+        self.run(None);
+    }
+
+    /// Starts the product again, to die where it reaches a step of its work. It may do so before
+    /// it is ready: what it left is waiting for it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn restart_to_die_at(&mut self, step: &str) {
+        self.kill();
+        self.run(Some(step));
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If its process cannot be asked.
+    pub fn is_dead(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
     }
 
     /// Its process, for a killer that runs beside the story.

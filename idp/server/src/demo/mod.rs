@@ -39,6 +39,7 @@ pub struct DemoArgs {
 /// # Errors
 /// [`Failure`] if it cannot start.
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
+    crate::failpoints::of_a_demo();
     let place = place::open(&args)?;
     telemetry::start(&place.config.log.level, &place.config.log.format);
     build::plugins_of_the_tree(&place)?;

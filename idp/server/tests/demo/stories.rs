@@ -70,8 +70,8 @@ async fn code(demo: &Demo, phone: &str) -> String {
     let address = format!("{}/messages?to={phone}", demo.simulator("sms"));
     for _ in 0..400 {
         let page = inbox.open(&address).await.fine();
-        let words = page.text.split(|c: char| !c.is_ascii_digit());
-        if let Some(code) = words.filter(|word| word.len() == 6).last() {
+        let mut words = page.text.split(|c: char| !c.is_ascii_digit());
+        if let Some(code) = words.rfind(|word| word.len() == 6) {
             return code.to_owned();
         }
         tokio::time::sleep(Duration::from_millis(25)).await;

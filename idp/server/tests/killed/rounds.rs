@@ -12,7 +12,24 @@ use crate::chance::Chance;
 use crate::citizen::{Citizen, ENDORSEMENT, Officer, PASSPORT};
 
 /// Rounds of a default run, and of a slow one.
-const ROUNDS: (u64, u64) = (40, 400);
+const ROUNDS: (u64, u64) = (24, 300);
+/// Steps of the engine's work at which it dies once, whatever the seed.
+const STEPS: [&str; 12] = [
+    "submit.answered",
+    "submit.committed",
+    "payment.started",
+    "payment.notice",
+    "turn.call",
+    "turn.answered",
+    "turn.committed",
+    "inbox.applied",
+    "outbox.claimed",
+    "outbox.answered",
+    "outbox.settled",
+    "decided",
+];
+/// How long it may take until a step is reached.
+const REACHED: Duration = Duration::from_secs(90);
 /// Rounds for which one case is begun.
 const ROUNDS_A_CASE: usize = 2;
 /// What happens once to every case.
@@ -94,6 +111,20 @@ impl Story {
                 self.officer.decide().await
             }
         }
+    }
+
+    /// Works until the product has died at a step.
+    async fn dies_at(&mut self, step: &str) {
+        self.demo.restart_to_die_at(step);
+        let (begun, most) = (Instant::now(), self.citizen.cases.len() + 2);
+        while !self.demo.is_dead() {
+            assert!(begun.elapsed() < REACHED, "{step} is not reached:\n{}", self.demo.log());
+            let fresh = self.chance.below(2) == 0;
+            if !matches!(self.act(fresh, most).await, Ok(true)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        self.demo.restart();
     }
 
     /// Works until the product dies of the killer.
@@ -192,8 +223,11 @@ async fn told_on(database: Option<String>, share: u64) {
     let slow = told("TONGBAN_SLOW").is_some();
     let rounds = if slow { ROUNDS.1 } else { ROUNDS.0 } / share;
     let mut story = Story::open(database, seed).await;
-    let most = usize::try_from(rounds).unwrap() / ROUNDS_A_CASE;
     let begun = Instant::now();
+    for step in STEPS {
+        story.dies_at(step).await;
+    }
+    let most = story.citizen.cases.len() + usize::try_from(rounds).unwrap() / ROUNDS_A_CASE;
     let mut killed = 0;
     while killed < rounds && (slow || begun.elapsed() < LONGEST) {
         story.round(most).await;
@@ -203,7 +237,10 @@ async fn told_on(database: Option<String>, share: u64) {
     story.books().await;
     let (cases, seconds) = (story.citizen.cases.len(), begun.elapsed().as_secs());
     let cut = &story.cut;
-    println!("killed {killed} times, {cases} cases, {seconds} s, {cut:?}");
+    println!(
+        "died at {} steps, killed {killed} times, {cases} cases, {seconds} s, {cut:?}",
+        STEPS.len()
+    );
     assert!(killed >= rounds / 2 && cases >= 3, "too slow a machine: {killed} rounds");
 }
 

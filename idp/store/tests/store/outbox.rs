@@ -67,6 +67,18 @@ async fn a_lease_holds_others_off_and_its_end_lets_them_ask(fresh: Fresh) {
     assert!(claim(&fresh, 10_000).await.is_empty());
 }
 
+async fn a_node_that_starts_alone_waits_for_no_lease_and_still_asks_first(fresh: Fresh) {
+    enqueue(&fresh, entry("k", json!({}))).await.unwrap();
+    let dead = claim(&fresh, 10).await.remove(0);
+    let released: Result<u64, StoreError> =
+        fresh.db.write("release", |tx| Box::pin(idp_store::outbox::release(tx))).await;
+    assert_eq!(released.unwrap(), 1);
+    let taken = claim(&fresh, 11).await.remove(0);
+    assert_eq!(taken.state, "sending", "nobody knows whether the first was carried out");
+    assert!(!settle(&fresh, &dead, Settled::Sent(json!(1))).await, "the dead one is ignored");
+    assert!(settle(&fresh, &taken, Settled::Sent(json!(2))).await);
+}
+
 async fn workers_side_by_side_share_the_rows(fresh: Fresh) {
     for n in 0..20 {
         enqueue(&fresh, entry(&format!("k{n}"), json!({}))).await.unwrap();
@@ -80,6 +92,7 @@ async fn workers_side_by_side_share_the_rows(fresh: Fresh) {
 
 crate::on_both! {
     one_effect => super::the_same_key_is_one_effect_and_other_content_is_refused;
+    releases => super::a_node_that_starts_alone_waits_for_no_lease_and_still_asks_first;
     leases => super::a_lease_holds_others_off_and_its_end_lets_them_ask;
     side_by_side => super::workers_side_by_side_share_the_rows;
 }
