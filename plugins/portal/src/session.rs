@@ -2,7 +2,9 @@
 //!
 //! The session lives no longer than the provider's: at most once a minute the hall asks userinfo
 //! whether the tokens of the sign-in still hold, and ends when they do not. So a sign-out elsewhere
-//! reaches the hall within [`RECHECK`], and at once when the hall itself started it.
+//! reaches the hall within [`RECHECK`], and at once in the browser that signed out: where the
+//! provider's cookie beside ours has changed or gone, the provider is asked before anything is
+//! shown (attacks row 21, the next person at a shared device).
 
 use http::{HeaderMap, HeaderValue};
 use idp_domain::ambient::Token;
@@ -66,6 +68,18 @@ struct Details {
     staff: Option<Staff>,
     id_token: String,
     tokens: Kept,
+    /// Digest of the provider's cookie as the browser sent it when the session was confirmed.
+    #[serde(default)]
+    beside: String,
+}
+
+/// A keyed digest of the provider's session cookie of this browser. Nothing is believed because of
+/// it: when it changes, the provider is asked.
+fn beside(state: &State, headers: &HeaderMap) -> String {
+    let prefix = if state.settings.secure { "__Host-" } else { "" };
+    let name = format!("{prefix}tongban_idp_{}", state.settings.port);
+    let cookie = cookies::get(headers, &name).unwrap_or_default();
+    state.db.vault().blind("hall_session.beside", cookie)
 }
 
 /// Name of the session cookie. Cookies do not know ports, so the name does.
@@ -93,11 +107,14 @@ pub async fn current(state: &State, headers: &HeaderMap) -> Result<Option<Visito
         })
         .await?;
     let Some(row) = found.filter(|row| token.matches(&row.secret)) else { return Ok(None) };
-    let Some(visitor) = opened(&row) else { return Ok(None) };
-    if now - row.checked_at < RECHECK {
+    let Some(mut visitor) = opened(&row) else { return Ok(None) };
+    let beside = beside(state, headers);
+    let same = visitor.details.beside == beside;
+    if same && now - row.checked_at < RECHECK {
         return Ok(Some(visitor));
     }
-    recheck(state, row, visitor).await
+    visitor.details.beside = beside;
+    recheck(state, row, visitor, if same { PATIENCE } else { 0 }).await
 }
 
 fn opened(row: &HallSession) -> Option<Visitor> {
@@ -113,11 +130,13 @@ fn opened(row: &HallSession) -> Option<Visitor> {
     })
 }
 
-/// Asks the provider whether the session lives.
+/// Asks the provider whether the session lives; while it does not answer, its last word holds for
+/// `patience` milliseconds.
 async fn recheck(
     state: &State,
     row: HallSession,
     mut visitor: Visitor,
+    patience: i64,
 ) -> Result<Option<Visitor>, StoreError> {
     let now = state.ambient.now();
     match state.provider.stands_by(&row.subject, &visitor.details.tokens).await {
@@ -128,13 +147,13 @@ async fn recheck(
                 end(state, &row.id).await?;
                 return Ok(None);
             }
-            Err(ProviderError::Away(_)) if now - row.checked_at < PATIENCE => {
+            Err(ProviderError::Away(_)) if now - row.checked_at < patience => {
                 return Ok(Some(visitor));
             }
             Err(ProviderError::Away(_)) => return Ok(None),
         },
         // A provider that is away for a moment must not throw anybody out of a form.
-        None if now - row.checked_at < PATIENCE => return Ok(Some(visitor)),
+        None if now - row.checked_at < patience => return Ok(Some(visitor)),
         None => return Ok(None),
     }
     let details = serde_json::to_string(&visitor.details)
@@ -175,6 +194,7 @@ pub async fn start(
         staff,
         id_token: identity.id_token,
         tokens: identity.tokens,
+        beside: beside(state, headers),
     };
     let row = HallSession {
         id: token.id.clone(),

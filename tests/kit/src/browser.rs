@@ -122,6 +122,14 @@ impl Browser {
         found.split_once('=').map(|(_, value)| value.to_owned())
     }
 
+    /// The whole name of a cookie that would be sent to an address, by its beginning.
+    #[must_use]
+    pub fn cookie_name(&self, address: &str, name: &str) -> Option<String> {
+        let cookies = self.jar.cookies(&Url::parse(address).ok()?)?;
+        let found = cookies.to_str().ok()?.split("; ").find(|pair| pair.starts_with(name))?;
+        found.split_once('=').map(|(name, _)| name.to_owned())
+    }
+
     /// Lays a cookie into the jar as an attacker on a neighbouring site would.
     pub fn plant(&self, address: &str, cookie: &str) {
         self.jar.add_cookie_str(cookie, &Url::parse(address).expect("an address"));

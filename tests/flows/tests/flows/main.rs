@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
 
+mod attacks;
 mod cases;
 mod line;
 mod partners;
