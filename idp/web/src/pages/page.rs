@@ -8,7 +8,7 @@ use http::header::HeaderValue;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 use idp_domain::ambient::Token;
-use idp_store::StoreError;
+use idp_store::{StoreError, account};
 
 use super::form::Field;
 use super::reply::{self, Forms};
@@ -16,8 +16,8 @@ use super::shell::Shell;
 use super::text::Lang;
 use super::view::{FormPage, Link, MessagePage, Notice};
 use crate::network::Network;
-use crate::session::{self, SignedIn};
-use crate::{State, cookie};
+use crate::session::{self, SignedIn, Who};
+use crate::{State, cookie, flow};
 
 /// A request for a page.
 pub(crate) struct Page {
@@ -40,18 +40,52 @@ impl FromRequestParts<State> for Page {
             tracing::error!(%cause, "a session cannot be read");
             None
         });
-        Ok(Self {
+        let mut page = Self {
             state: state.clone(),
-            lang: Lang::of(&parts.headers, parts.uri.query(), None),
+            lang: Lang::default(),
             network: Network::of(state, parts).0,
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             signed_in,
-        })
+        };
+        page.lang = page.language().await;
+        Ok(page)
     }
 }
 
 impl Page {
+    /// What was chosen on a page, then the partner's wish (`ui_locales`, OpenID Connect Core
+    /// §3.1.2.1), then the account's language, then the browser's.
+    async fn language(&self) -> Lang {
+        if let Some(kept) = Lang::kept(&self.headers, self.uri.query()) {
+            return kept;
+        }
+        let wished = self.wished().await.unwrap_or_else(|cause| {
+            // In which language a page stands is no reason to withhold it.
+            tracing::error!(%cause, "the wished language cannot be read");
+            None
+        });
+        wished.unwrap_or_else(|| Lang::read_by(&self.headers))
+    }
+
+    async fn wished(&self) -> Result<Option<Lang>, StoreError> {
+        if let Some(id) = self.flow()
+            && let Some(flow) = flow::load(&self.state, &self.headers, &id).await?
+            && let Some(lang) = flow.request.ui_locales.as_deref().and_then(Lang::wished)
+        {
+            return Ok(Some(lang));
+        }
+        let who = self.signed_in.as_ref().map(|signed_in| &signed_in.who);
+        let Some(Who::Citizen(person)) = who else { return Ok(None) };
+        let person = person.clone();
+        let read = self.state.db.read::<_, StoreError, _>("language", move |tx| {
+            let person = person.clone();
+            Box::pin(async move { account::find(tx, &person).await })
+        });
+        let language = read.await?.and_then(|account| account.language);
+        Ok(language.as_deref().and_then(Lang::from_tag))
+    }
+
     /// Milliseconds UTC.
     pub(crate) fn now(&self) -> i64 {
         self.state.ambient.now()

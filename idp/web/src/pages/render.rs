@@ -21,7 +21,7 @@ static SUBMIT_DIGEST: LazyLock<String> =
     LazyLock::new(|| STANDARD.encode(digest(&SHA256, SUBMIT.as_bytes())));
 
 fn shell(headers: &HeaderMap) -> Shell {
-    Shell::bare(Lang::of(headers, None, None))
+    Shell::bare(Lang::of(headers, None))
 }
 
 /// A protocol error shown to a person: the OAuth error code, a sentence in the page's language,

@@ -58,17 +58,29 @@ impl Lang {
         }
     }
 
-    /// The language of a page: a `lang=` in the query, then the choice kept in the cookie, then
-    /// the request's `ui_locales` (OpenID Connect Core §3.1.2.1) or the account's language, then
-    /// `Accept-Language` (RFC 9110 §12.5.4), then Chinese.
-    #[must_use]
-    pub fn of(headers: &HeaderMap, query: Option<&str>, ui_locales: Option<&str>) -> Self {
+    /// What was chosen on a page: a `lang=` in the query, then the choice kept in the cookie. It
+    /// goes before every wish, or a link to the other language would do nothing.
+    pub(crate) fn kept(headers: &HeaderMap, query: Option<&str>) -> Option<Self> {
         query
             .and_then(Self::chosen)
             .or_else(|| cookie::get(headers, LANGUAGE_COOKIE).and_then(Self::from_tag))
-            .or_else(|| ui_locales.and_then(|tags| tags.split(' ').find_map(Self::from_tag)))
-            .or_else(|| Self::accepted(headers))
-            .unwrap_or_default()
+    }
+
+    /// The first of the tags that a page exists in (OpenID Connect Core §3.1.2.1, `ui_locales`).
+    pub(crate) fn wished(tags: &str) -> Option<Self> {
+        tags.split(' ').find_map(Self::from_tag)
+    }
+
+    /// The language of a page for which nobody is known to have wished one: the choice, then
+    /// `Accept-Language` (RFC 9110 §12.5.4), then Chinese.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
+        Self::kept(headers, query).unwrap_or_else(|| Self::read_by(headers))
+    }
+
+    /// By `Accept-Language` (RFC 9110 §12.5.4), or Chinese.
+    pub(crate) fn read_by(headers: &HeaderMap) -> Self {
+        Self::accepted(headers).unwrap_or_default()
     }
 
     /// The language that a query's `lang=` chooses.
@@ -155,14 +167,14 @@ mod tests {
 
     #[test]
     fn the_order_of_choices_is_kept() {
-        let of =
-            |accept, cookie, query, locales| Lang::of(&headers(accept, cookie), query, locales);
-        assert_eq!(of("en", "tongban_lang=en", Some("lang=zh-CN"), Some("en")), Lang::Chinese);
-        assert_eq!(of("zh", "tongban_lang=en", None, Some("zh")), Lang::English);
-        assert_eq!(of("zh", "", None, Some("fr en-GB zh")), Lang::English);
-        assert_eq!(of("fr, zh;q=0.5, en;q=0.8", "", None, None), Lang::English);
-        assert_eq!(of("zh-CN,zh;q=0.9,en;q=0.8", "", None, None), Lang::Chinese);
-        assert_eq!(of("de", "", Some("lang=xx"), None), Lang::Chinese);
-        assert_eq!(of("en;q=0", "", None, None), Lang::Chinese);
+        let of = |accept, cookie, query| Lang::of(&headers(accept, cookie), query);
+        assert_eq!(of("en", "tongban_lang=en", Some("lang=zh-CN")), Lang::Chinese);
+        assert_eq!(of("zh", "tongban_lang=en", None), Lang::English);
+        assert_eq!(of("fr, zh;q=0.5, en;q=0.8", "", None), Lang::English);
+        assert_eq!(of("zh-CN,zh;q=0.9,en;q=0.8", "", None), Lang::Chinese);
+        assert_eq!(of("de", "", Some("lang=xx")), Lang::Chinese);
+        assert_eq!(of("en;q=0", "", None), Lang::Chinese);
+        assert_eq!(Lang::wished("fr en-GB zh"), Some(Lang::English));
+        assert_eq!(Lang::wished("fr"), None);
     }
 }

@@ -170,3 +170,25 @@ async fn a_lost_flow_is_a_page() {
         browser.get(path).await.is(400).has("role=\"alert\"");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_partners_wish_goes_before_the_account_and_the_account_before_the_browser() {
+    let site = Site::open().await;
+    partner(&site).await;
+    site.citizen().await;
+    let mut here = site.browser();
+    here.sign_in("lin", PASSWORD).await.is(303);
+    here.post("/account/language", &[("language", "en")]).await.is(303);
+    here.get("/account").await.has("<html lang=\"en\"");
+    // Another browser of hers, which reads Chinese and was never told otherwise.
+    let mut there = site.browser();
+    there.get("/signin").await.has("<html lang=\"zh-CN\"");
+    there.sign_in("lin", PASSWORD).await.is(303);
+    there.get("/account").await.has("<html lang=\"en\"");
+    let place = begin(&mut there, "&ui_locales=fr%20zh-CN").await;
+    let consent = to_page(&mut there, place).await;
+    there.get(&consent).await.has("<html lang=\"zh-CN\"");
+    // What she chooses on the page itself goes before all of it.
+    there.get(&format!("{consent}&lang=en")).await.has("<html lang=\"en\"");
+    there.get(&consent).await.has("<html lang=\"en\"");
+}
