@@ -16,6 +16,9 @@ use crate::config::Config;
 const MANIFEST: &str = "manifest.json";
 const DATABASE: &str = "tongban.sqlite";
 
+/// Names and bytes of files that the configuration names.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Writes everything into the stream.
 pub(super) fn write<W: Write>(
     sealer: &mut Sealer<W>,
@@ -77,11 +80,7 @@ fn packages(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// The configuration as it stands in a directory of its own, and the files that it names. What the
 /// environment said of the master secret is kept; other variables belong to the new machine.
-fn portable(
-    text: &str,
-    config: &Config,
-    base: &Path,
-) -> Result<(String, Vec<(String, Vec<u8>)>), Failure> {
+fn portable(text: &str, config: &Config, base: &Path) -> Result<(String, Files), Failure> {
     let mut table: Table = text.parse()?;
     let mut files = Vec::new();
     for (section, value) in &mut table {
