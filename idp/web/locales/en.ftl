@@ -195,6 +195,7 @@ freeze-no = Do not freeze
 frozen-title = Account frozen
 frozen = Your account is frozen. All devices are signed out, and nothing that sites were allowed is valid any more.
 frozen-next = To use it again, prove your identity with your phone and choose a new password.
+frozen-recover = Prove who I am
 done-password = Your password is changed.
 done-session = That device is signed out.
 done-consent = Your consent is withdrawn.

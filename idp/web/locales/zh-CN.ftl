@@ -195,6 +195,7 @@ freeze-no = 不冻结
 frozen-title = 账户已冻结
 frozen = 账户已冻结，所有设备都已退出登录，所有授权都已失效。
 frozen-next = 恢复时请用绑定的手机重新核验身份，并设置新密码。
+frozen-recover = 重新核验身份
 done-password = 密码已修改。
 done-session = 该设备已退出登录。
 done-consent = 授权已撤回。

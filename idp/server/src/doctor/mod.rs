@@ -102,8 +102,9 @@ fn files(file: &Path) -> Check {
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let base = file.parent().unwrap_or(Path::new("."));
     let keys = table.values().filter_map(toml::Value::as_table).flatten();
-    let named =
-        keys.filter(|(key, _)| key.ends_with("_file")).filter_map(|(_, path)| path.as_str());
+    // The gateway's key is its public one.
+    let secret = |key: &str| key.ends_with("_file") && key != "gateway_key_file";
+    let named = keys.filter(|(key, _)| secret(key)).filter_map(|(_, path)| path.as_str());
     for path in named.map(|path| base.join(path)).chain([file.to_owned()]) {
         let mode = std::fs::metadata(&path).map_or(0, |known| known.permissions().mode());
         if mode & 0o077 != 0 {

@@ -217,6 +217,6 @@ pub(crate) async fn freeze(
 /// After freezing: what happened, and the way back.
 pub(crate) async fn show_frozen(page: Page) -> Response {
     let notice = Notice::success(page.t("frozen"))
-        .link(Link::new("/recover", page.t("to-recover")).action("recover"));
+        .link(Link::new("/recover", page.t("frozen-recover")).action("recover"));
     page.message(StatusCode::OK, page.t("frozen-title"), notice, vec![page.t("frozen-next")])
 }
