@@ -190,7 +190,11 @@ fn told(failure: Failure) -> String {
 
 async fn database(config: &Config) -> Check {
     let missing = match connect(config).await {
-        Ok(db) => db.migrations_missing().await.map_err(|cause| cause.to_string()),
+        Ok(db) => db.migrations_missing().await.map_err(|cause| match cause {
+            // It answers, and lacks the table that says what it has.
+            StoreError::Database(_) => "the database is empty.\nhint: `tongban migrate`".to_owned(),
+            other => other.to_string(),
+        }),
         Err(failure) => Err(told(failure)),
     };
     match missing {
