@@ -37,6 +37,10 @@ pub(super) struct LoadArgs {
     /// Further processes whose CPU counts as the server's, such as its database.
     #[arg(long, value_name = "PID")]
     with_pid: Vec<u32>,
+    /// How the load's own client has its ID tokens signed: `RS256`, as partners have them unless
+    /// they register another, or `ES256`.
+    #[arg(long, default_value = "RS256", value_parser = ["RS256", "ES256"])]
+    alg: String,
     /// One JSON object a scenario.
     #[arg(long)]
     json: bool,
@@ -81,6 +85,7 @@ async fn target(args: &LoadArgs) -> Result<(Target, String), Failure> {
     let registration = json!({
         "client_name": "tongban load", "redirect_uris": [redirect_uri], "scope": "openid",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "id_token_signed_response_alg": args.alg,
         "legal_basis": "load measurement of the demo", "sector": "load",
     });
     let client = idp_web::clients::create(&db, &ambient::system(), registration).await?;
