@@ -106,6 +106,7 @@ number-characters = The number has a character that cannot be there: 17 digits, 
 number-date = Digits 7 to 14 are no date of birth. Please check them.
 number-future-date = The date of birth in the number is still to come. Please check digits 7 to 14.
 number-checksum = The last character does not fit the others: one of them is probably mistyped.
+number-region = The first two digits are no province's; please compare them with the card.
 number-synthetic = This is a number for demonstrations and cannot be used here.
 evidence-empty = Please enter the number of your proof.
 evidence-kind-unknown = Please choose a kind of proof.

@@ -39,6 +39,9 @@ pub enum NumberFault {
     /// The last character does not follow from the others.
     #[error("the last character does not fit the others\nhint: one of the digits is mistyped")]
     Checksum,
+    /// The first two digits are no province's, now or before.
+    #[error("the first two digits are no province's\nhint: compare them with the identity card")]
+    Region,
     /// A synthetic number where none is allowed.
     #[error("this is a number of a demonstration\nhint: use a real number, or run the demo")]
     Synthetic,
@@ -95,7 +98,7 @@ impl ResidentNumber {
     /// Reads a number as a person types it: full-width digits, spaces and a small x are
     /// forgiven. `today` is the date in China; `synthetic` allows region [`SYNTHETIC_REGION`].
     ///
-    /// An unknown region is no fault (withdrawn codes stay valid): see [`Self::region`].
+    /// An unknown county is no fault (withdrawn codes stay valid): see [`Self::region`].
     pub fn parse(text: &str, today: Date, synthetic: bool) -> Result<Self, NumberFault> {
         let text = clean(text);
         let count = text.chars().count();
@@ -128,6 +131,11 @@ impl ResidentNumber {
         }
         if text.starts_with(SYNTHETIC_REGION) && !synthetic {
             return Err(NumberFault::Synthetic);
+        }
+        // Provinces have never lost their digits, counties do: a county that our table lacks is for
+        // the register to judge. A foreigner's card begins with 9 and names no province.
+        if !text.starts_with('9') && region::province(&text).is_none() {
+            return Err(NumberFault::Region);
         }
         Ok(Self(text))
     }

@@ -44,6 +44,7 @@ fn each_fault_has_its_own_name() {
         ("359901203001010018", NumberFault::FutureDate),
         ("110105194912310021", NumberFault::Checksum),
         ("11010519941231002X", NumberFault::Checksum),
+        ("000102199001010016", NumberFault::Region),
     ] {
         assert_eq!(read(text), Err(fault), "{text}");
     }

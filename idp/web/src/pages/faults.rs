@@ -22,6 +22,7 @@ impl Told for NumberFault {
             Self::Date => "number-date",
             Self::FutureDate => "number-future-date",
             Self::Checksum => "number-checksum",
+            Self::Region => "number-region",
             Self::Synthetic => "number-synthetic",
         }
     }

@@ -106,7 +106,9 @@ async fn attack_42_no_body_is_longer_than_the_operator_said() {
         "/recover",
     ] {
         for (length, large) in [(1_000, false), (1_001, true)] {
-            let answer = house.send(Method::POST, path, &[kind.clone()], &"x".repeat(length)).await;
+            let answer = house
+                .send(Method::POST, path, std::slice::from_ref(&kind), &"x".repeat(length))
+                .await;
             let refused = answer.status == StatusCode::PAYLOAD_TOO_LARGE;
             assert_eq!(refused, large, "{path} {length}: {}", answer.status);
         }
