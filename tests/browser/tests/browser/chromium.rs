@@ -288,9 +288,16 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 impl Drop for Chromium {
+    /// A driver that is killed leaves its browser behind: whatever works in our profile goes too.
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        debug_assert!(self.profile.path().exists());
+        let ours = self.profile.path().to_string_lossy().into_owned();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(&ours) {
+                let _ = Command::new("kill").arg("-KILL").arg(process.file_name()).status();
+            }
+        }
     }
 }
