@@ -113,6 +113,8 @@ pub struct Plugins {
 pub struct Items {
     /// Codes of items that an officer decides.
     pub person_decides: Vec<String>,
+    /// Minutes after which the carrier is asked about a parcel by itself: a push may be lost.
+    pub track_minutes: u32,
 }
 
 /// `[payment]`

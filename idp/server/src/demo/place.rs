@@ -113,6 +113,7 @@ fn configuration(args: &DemoArgs, directory: &Path, secrets: &Secrets) -> String
          [secrets]\nmaster = \"{master}\"\n\
          # Everyone here comes from one address.\n\
          [limits]\nauthorizations_per_network_per_minute = 0\n\
+         [items]\ntrack_minutes = 1\n\
          [plugins]\ndirectory = \"plugins\"\ncache = \"plugins-cache\"\n\
          [payment]\ngateway = \"{bank}\"\nmerchant_id = \"777290058110048\"\n\
          merchant_key_file = \"{merchant}\"\ngateway_key_file = \"{public}\"\n\
