@@ -178,8 +178,10 @@ impl App {
         wake: Arc<Notify>,
         host: Arc<plugins_host::Host>,
     ) -> Result<Engine, StartError> {
-        let mut settings = plugins_engine::Settings::default();
-        settings.track_ms = i64::from(config.items.track_minutes.max(1)) * 60_000;
+        let mut settings = plugins_engine::Settings {
+            track_ms: i64::from(config.items.track_minutes.max(1)) * 60_000,
+            ..plugins_engine::Settings::default()
+        };
         for item in &config.items.person_decides {
             let switches = BTreeMap::from([("auto_approve".to_owned(), "false".to_owned())]);
             settings.items.insert(item.clone(), switches);
