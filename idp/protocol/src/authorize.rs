@@ -1,6 +1,7 @@
 //! The authorization request: the ordered checks that need only the request and the registration.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::acr::{self, Wanted};
 use crate::claims::ClaimsRequest;
@@ -11,12 +12,47 @@ use crate::{ErrorCode, ProtocolError, pkce, redirect_uri};
 
 /// How the answer travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseMode {
+    /// Where it stands.
+    pub carrier: Carrier,
+    /// As one signed JWT (JARM §2.3).
+    #[serde(default)]
+    pub jwt: bool,
+}
+
+impl ResponseMode {
+    /// In the query, in the plain.
+    pub const QUERY: Self = Self { carrier: Carrier::Query, jwt: false };
+    /// A form that posts itself, in the plain.
+    pub const FORM_POST: Self = Self { carrier: Carrier::FormPost, jwt: false };
+}
+
+/// Where the parameters of an answer stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ResponseMode {
+pub enum Carrier {
     /// In the query.
     Query,
-    /// A form that posts itself (OAuth 2.0 Form Post Response Mode §2).
+    /// In the fragment (OAuth 2.0 Multiple Response Types §2.1).
+    Fragment,
+    /// In a form that posts itself (OAuth 2.0 Form Post Response Mode §2).
     FormPost,
+}
+
+/// `response_type`: a set (OAuth 2.0 Multiple Response Types §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseType {
+    /// A code.
+    pub code: bool,
+    /// An ID token from the front.
+    pub id_token: bool,
+    /// An access token from the front.
+    pub token: bool,
+}
+
+impl ResponseType {
+    /// A code and nothing else.
+    pub const CODE: Self = Self { code: true, id_token: false, token: false };
 }
 
 /// `prompt` (OpenID Connect Core §3.1.2.1).
@@ -31,6 +67,9 @@ pub struct Prompt {
     pub consent: bool,
     /// Let the person choose an account.
     pub select_account: bool,
+    /// Begin with registration (Initiating User Registration 1.0 §4.1).
+    #[serde(default)]
+    pub create: bool,
 }
 
 /// A request that passed every check which needs no person.
@@ -44,6 +83,8 @@ pub struct AuthorizationRequest {
     pub redirect_uri_sent: bool,
     /// Known scopes that the client may ask for.
     pub scope: Scope,
+    /// What comes back.
+    pub response_type: ResponseType,
     /// Given back unchanged.
     pub state: Option<String>,
     /// Given back in the ID token.
@@ -66,6 +107,15 @@ pub struct AuthorizationRequest {
     pub id_token_hint: Option<String>,
     /// PKCE.
     pub code_challenge: Option<String>,
+    /// Resources for which tokens are wanted; none: our own (RFC 8707 §2).
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// What is asked for in particular (RFC 9396 §2).
+    #[serde(default)]
+    pub authorization_details: Vec<Value>,
+    /// Thumbprint of the key to which the code is bound (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
 }
 
 /// A failure, and whether the client may be told by redirect.
@@ -119,7 +169,7 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
     let refuse = |error: ProtocolError| Refusal::Redirect {
         error,
         redirect_uri: redirect_uri.clone(),
-        mode: asked_mode.clone().unwrap_or(ResponseMode::Query),
+        mode: asked_mode.clone().unwrap_or(ResponseMode::QUERY),
         state: parameters.get("state").map(str::to_owned),
     };
     let response_mode = asked_mode.clone().map_err(refuse)?;
@@ -143,6 +193,7 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
         redirect_uri_sent: parameters.get("redirect_uri").is_some(),
         redirect_uri: redirect_uri.clone(),
         scope,
+        response_type: ResponseType::CODE,
         state: text("state"),
         nonce: text("nonce"),
         response_mode,
@@ -154,13 +205,16 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
         login_hint: text("login_hint"),
         id_token_hint: text("id_token_hint"),
         code_challenge,
+        resources: Vec::new(),
+        authorization_details: Vec::new(),
+        dpop_jkt: None,
     })
 }
 
 fn response_mode(parameters: &Parameters) -> Result<ResponseMode, ProtocolError> {
     match parameters.get("response_mode") {
-        None | Some("query") => Ok(ResponseMode::Query),
-        Some("form_post") => Ok(ResponseMode::FormPost),
+        None | Some("query") => Ok(ResponseMode::QUERY),
+        Some("form_post") => Ok(ResponseMode::FORM_POST),
         Some(_) => Err(ProtocolError::invalid_request("The response_mode is not supported.")),
     }
 }

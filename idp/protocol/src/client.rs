@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::jose::{self, Algorithm};
-use crate::redirect_uri;
 use crate::scope::Scope;
+
+mod faults;
+mod rules;
+
+pub use rules::{Policy, Rules};
 
 /// How a client authenticates (OpenID Connect Core §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,17 +21,12 @@ pub enum AuthMethod {
     ClientSecretPost,
     /// An assertion signed by the client's key (RFC 7523).
     PrivateKeyJwt,
+    /// A certificate of a known authority, whose subject is registered (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A certificate whose key is registered (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
     /// A public client.
     None,
-}
-
-/// Whose rules a client lives by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Policy {
-    /// Plain OpenID Connect.
-    #[default]
-    Openid,
 }
 
 /// Whether two sectors see the same subject (OpenID Connect Core §8).
@@ -40,6 +38,22 @@ pub enum SubjectType {
     Pairwise,
     /// The same subject everywhere.
     Public,
+}
+
+/// What kind of program it is (OpenID Connect Registration §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationType {
+    /// On a server or in a browser.
+    #[default]
+    Web,
+    /// On a person's device.
+    Native,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // The attribute gives a reference.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn one_grant() -> Vec<String> {
@@ -60,6 +74,7 @@ fn rs256() -> String {
 
 /// A registered client. The secret is not here: only its keyed hash is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // The members of a registration.
 pub struct Client {
     /// RFC 6749 §2.2.
     #[serde(default)]
@@ -76,10 +91,10 @@ pub struct Client {
     /// Exact addresses (RP-Initiated Logout §3.1).
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
-    /// `authorization_code`, `refresh_token`, `client_credentials`.
+    /// Names of grants (RFC 7591 §2).
     #[serde(default = "one_grant")]
     pub grant_types: Vec<String>,
-    /// `code`.
+    /// `code`, and the implicit and hybrid ones where the operator allows them.
     #[serde(default = "one_response_type")]
     pub response_types: Vec<String>,
     /// How it authenticates.
@@ -112,6 +127,126 @@ pub struct Client {
     /// Public keys of `private_key_jwt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
+    /// `web` or `native` (OpenID Connect Registration §2).
+    #[serde(default)]
+    pub application_type: ApplicationType,
+    /// Where its keys are published, instead of `jwks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Levels that it wants where a request names none (OpenID Connect Registration §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// ID tokens must hold `auth_time`; ours always do (OpenID Connect Registration §2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_auth_time: bool,
+    /// Key management of encrypted ID tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// Content encryption of ID tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// Userinfo as a signed JWT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<String>,
+    /// Key management of encrypted userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// Content encryption of userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// Introspection as a signed JWT (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<String>,
+    /// Key management of encrypted introspection (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_alg: Option<String>,
+    /// Content encryption of introspection (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_enc: Option<String>,
+    /// `alg` of JARM answers (JARM §3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<String>,
+    /// Key management of encrypted JARM answers (JARM §3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_alg: Option<String>,
+    /// Content encryption of JARM answers (JARM §3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_enc: Option<String>,
+    /// The only `alg` of its request objects (RFC 9101 §10.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<String>,
+    /// Key management of its encrypted request objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_alg: Option<String>,
+    /// Content encryption of its request objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_enc: Option<String>,
+    /// Exact addresses of its request objects (OpenID Connect Registration §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// Requests must be signed (RFC 9101 §10.5).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_signed_request_object: bool,
+    /// Requests must be pushed (RFC 9126 §6).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_pushed_authorization_requests: bool,
+    /// Types of authorization details that it may ask for (RFC 9396 §10).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types: Vec<String>,
+    /// Resources, besides our own, for which it may have tokens (RFC 8707 §2); the operator's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// Its tokens are always bound by DPoP (RFC 9449 §5.2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dpop_bound_access_tokens: bool,
+    /// Its tokens are bound to its certificate (RFC 8705 §3.4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Subject of its certificate (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// DNS name of its certificate (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_dns: Option<String>,
+    /// URI of its certificate (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_uri: Option<String>,
+    /// IP address of its certificate (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_ip: Option<String>,
+    /// E-mail address of its certificate (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_email: Option<String>,
+    /// Is told of a sign-out (Back-Channel Logout §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// The notice must hold `sid` (Back-Channel Logout §2.2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub backchannel_logout_session_required: bool,
+    /// Is loaded in a frame at a sign-out (Front-Channel Logout §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// The frame's address must hold `iss` and `sid` (Front-Channel Logout §2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub frontchannel_logout_session_required: bool,
+    /// `poll` or `ping` (CIBA Core §4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_token_delivery_mode: Option<String>,
+    /// Where it is pinged (CIBA Core §4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_client_notification_endpoint: Option<String>,
+    /// The only `alg` of its signed CIBA requests (CIBA Core §4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_authentication_request_signing_alg: Option<String>,
+    /// It asks for the person's secret code (CIBA Core §4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub backchannel_user_code_parameter: bool,
+    /// Which software it is (RFC 7591 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// Its version (RFC 7591 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
     /// Scopes that it may ask for.
     #[serde(default)]
     pub scope: String,
@@ -138,15 +273,6 @@ pub struct Client {
 /// Scopes of a client that registers none (RFC 7591 §2 leaves the choice to the server): what stock
 /// libraries ask for, nothing of the verified document.
 const DEFAULT_SCOPE: &str = "openid profile email address phone offline_access";
-/// Members of any list of a registration (attacks row 42).
-const MOST: usize = 32;
-/// Characters that make a name look like another on a consent page.
-fn misleading(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-const GRANTS: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
 /// `alg` values that ID tokens can be signed with.
 pub const SIGNING_ALGORITHMS: &[&str] = &["RS256", "ES256", "PS256", "EdDSA"];
 
@@ -167,115 +293,16 @@ impl Client {
         if faults.is_empty() { Ok(client) } else { Err(faults) }
     }
 
-    /// Everything that keeps the registration from being used.
-    #[must_use]
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = self.address_faults();
-        self.key_faults(&mut faults);
-        let uses_code = self.may("authorization_code");
-        // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>&'".contains(&byte);
-        if self.client_id.len() > 200 || !self.client_id.bytes().all(plain) {
-            faults.push("`client_id` is longer than 200 characters or not plain ASCII.".to_owned());
-        }
-        for grant in &self.grant_types {
-            if !GRANTS.contains(&grant.as_str()) {
-                faults.push(format!("`grant_types`: this provider has no {grant}."));
-            }
-        }
-        if self.response_types.iter().any(|kind| kind != "code") {
-            faults.push("`response_types`: only `code` is offered.".to_owned());
-        }
-        // RFC 6749 §6: a refresh token comes of a code.
-        if self.may("refresh_token") && !uses_code {
-            faults.push("`refresh_token` needs `authorization_code`.".to_owned());
-        }
-        // RFC 6749 §4.4: client credentials are for confidential clients only.
-        if self.is_public() && self.may("client_credentials") {
-            faults.push("A public client cannot use `client_credentials`.".to_owned());
-        }
-        match Scope::parse(&self.scope) {
-            Err(_) => faults.push("`scope` is malformed.".to_owned()),
-            // Officers do not consent: only a house of the operator may learn who they are.
-            Ok(scope) if scope.has("staff") && self.legal_basis.is_none() => {
-                faults.push("The scope `staff` needs a `legal_basis`.".to_owned());
-            }
-            Ok(_) => {}
-        }
-        for name in [Some(&self.client_name), self.client_name_en.as_ref()].into_iter().flatten() {
-            if name.chars().count() > 100 || name.chars().any(misleading) {
-                faults.push("`client_name` is longer than 100 characters or not text.".to_owned());
-            }
-        }
-        if self.default_max_age.is_some_and(|seconds| seconds < 0) {
-            faults.push("`default_max_age` is negative.".to_owned());
-        }
-        if uses_code && self.sector().is_none() {
-            faults.push("`sector` cannot be derived from `redirect_uris`.".to_owned());
-        }
-        faults
-    }
-
-    fn address_faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        if self.may("authorization_code") && self.redirect_uris.is_empty() {
-            faults.push("`redirect_uris` is empty.".to_owned());
-        }
-        for (name, uris) in [
-            ("redirect_uris", &self.redirect_uris),
-            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
-        ] {
-            if uris.len() > MOST {
-                faults.push(format!("`{name}` has more than {MOST} members."));
-            }
-            let found = uris.iter().filter_map(|uri| redirect_uri::registrable(uri).err());
-            faults.extend(found.map(|fault| format!("`{name}`: {fault}.")));
-        }
-        if self.contacts.len() > MOST || self.contacts.iter().any(|contact| contact.len() > 256) {
-            faults.push("`contacts` is too long.".to_owned());
-        }
-        // They become links on our pages or addresses that browsers are sent to.
-        for (name, uri) in [
-            ("client_uri", &self.client_uri),
-            ("logo_uri", &self.logo_uri),
-            ("policy_uri", &self.policy_uri),
-            ("tos_uri", &self.tos_uri),
-            ("initiate_login_uri", &self.initiate_login_uri),
-            ("sector_identifier_uri", &self.sector_identifier_uri),
-        ] {
-            let https = |uri: &String| {
-                uri.starts_with("https://") && redirect_uri::registrable(uri).is_ok()
-            };
-            if uri.as_ref().is_some_and(|uri| !https(uri)) {
-                faults.push(format!("`{name}` must be a plain https address."));
-            }
-        }
-        faults
-    }
-
-    fn key_faults(&self, faults: &mut Vec<String>) {
-        if !SIGNING_ALGORITHMS.contains(&self.id_token_signed_response_alg.as_str()) {
-            faults.push("`id_token_signed_response_alg` is not offered.".to_owned());
-        }
-        let pinned = self.token_endpoint_auth_signing_alg.as_deref();
-        if pinned.is_some_and(|name| Algorithm::from_name(name).is_none()) {
-            faults.push("`token_endpoint_auth_signing_alg` is not offered.".to_owned());
-        }
-        match &self.jwks {
-            None if self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt => {
-                faults.push("`private_key_jwt` needs `jwks`.".to_owned());
-            }
-            None => {}
-            Some(jwks) => {
-                faults.extend(jose::registrable(jwks).err().map(|fault| format!("{fault}.")));
-            }
-        }
-    }
-
     /// Whether the client has no credentials.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::None
+    }
+
+    /// What it must do: each mandate of its policy or of its own registration.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules::of(self)
     }
 
     /// Whether it may use a grant type.

@@ -48,6 +48,42 @@ pub enum ErrorCode {
     InsufficientScope,
     /// A token type that cannot be revoked here (RFC 7009 §2.2.1).
     UnsupportedTokenType,
+    /// `prompt=none` and the person has to choose an account (OpenID Connect Core §3.1.2.6).
+    AccountSelectionRequired,
+    /// The object behind `request_uri` cannot be had or is invalid (RFC 9101 §7, OpenID Connect Core §3.1.2.6).
+    InvalidRequestUri,
+    /// The request object is invalid (RFC 9101 §7, OpenID Connect Core §3.1.2.6).
+    InvalidRequestObject,
+    /// The resource is unknown, malformed or not this client's (RFC 8707 §2).
+    InvalidTarget,
+    /// The authorization details are of an unknown type or malformed (RFC 9396 §5).
+    InvalidAuthorizationDetails,
+    /// The DPoP proof is missing or wrong (RFC 9449 §5).
+    InvalidDpopProof,
+    /// The DPoP proof must hold the nonce that comes with the answer (RFC 9449 §8).
+    UseDpopNonce,
+    /// The person has not answered yet (RFC 8628 §3.5, CIBA Core §11).
+    AuthorizationPending,
+    /// The client asks too often (RFC 8628 §3.5, CIBA Core §11).
+    SlowDown,
+    /// The device code or `auth_req_id` has expired (RFC 8628 §3.5, CIBA Core §11).
+    ExpiredToken,
+    /// A field of a registration cannot be used (RFC 7591 §3.2.2).
+    InvalidClientMetadata,
+    /// A redirect URI of a registration cannot be used (RFC 7591 §3.2.2).
+    InvalidRedirectUri,
+    /// The hint names nobody (CIBA Core §13).
+    UnknownUserId,
+    /// The `login_hint_token` has expired (CIBA Core §13).
+    ExpiredLoginHintToken,
+    /// The person's secret code is required (CIBA Core §13).
+    MissingUserCode,
+    /// The person's secret code is wrong (CIBA Core §13).
+    InvalidUserCode,
+    /// The binding message cannot be shown (CIBA Core §13).
+    InvalidBindingMessage,
+    /// The person could not be reached (CIBA Core §12).
+    TransactionFailed,
 }
 
 impl ErrorCode {
@@ -75,6 +111,24 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::AccountSelectionRequired => "account_selection_required",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::UnknownUserId => "unknown_user_id",
+            Self::ExpiredLoginHintToken => "expired_login_hint_token",
+            Self::MissingUserCode => "missing_user_code",
+            Self::InvalidUserCode => "invalid_user_code",
+            Self::InvalidBindingMessage => "invalid_binding_message",
+            Self::TransactionFailed => "transaction_failed",
         }
     }
 

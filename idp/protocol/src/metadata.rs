@@ -5,10 +5,65 @@ use serde_json::{Value, json};
 
 use crate::{acr, claims, client, scope};
 
+/// What a deployment offers: its settings decide what the document may say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Issuer identifier without a trailing slash.
+    pub issuer: String,
+    /// `[protocol] implicit_and_hybrid`.
+    pub implicit_and_hybrid: bool,
+    /// Clients can register themselves, with a token or without.
+    pub registration: bool,
+    /// The listener asks for client certificates.
+    pub certificates: bool,
+    /// Address of the listener that asks for them, where it is another one (RFC 8705 §5).
+    pub mtls: Option<String>,
+}
+
+impl Offer {
+    /// An address below the issuer.
+    #[must_use]
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+}
+
+/// One feature's members. A member that is already there as a list is added to, any other replaced.
+pub type Part = fn(&Offer) -> Value;
+
+/// Every feature beside the core, each with its own file.
+const PARTS: &[Part] = &[];
+
 /// The document of an issuer.
 #[must_use]
-pub fn document(issuer: &str) -> Value {
-    let at = |path: &str| format!("{issuer}{path}");
+pub fn document(offer: &Offer) -> Value {
+    let mut document = core(offer);
+    for part in PARTS {
+        merge(&mut document, part(offer));
+    }
+    document
+}
+
+fn merge(document: &mut Value, part: Value) {
+    let (Value::Object(known), Value::Object(members)) = (document, part) else { return };
+    for (name, value) in members {
+        match (known.get_mut(&name), value) {
+            (Some(Value::Array(list)), Value::Array(more)) => {
+                for value in more {
+                    if !list.contains(&value) {
+                        list.push(value);
+                    }
+                }
+            }
+            (_, value) => {
+                known.insert(name, value);
+            }
+        }
+    }
+}
+
+fn core(offer: &Offer) -> Value {
+    let (issuer, at) = (&offer.issuer, |path: &str| offer.at(path));
     let public_scopes: Vec<_> = scope::KNOWN.iter().filter(|word| **word != "staff").collect();
     json!({
         "issuer": issuer,
@@ -55,9 +110,20 @@ mod tests {
     use crate::jose::Algorithm;
     use crate::parameters::Parameters;
 
+    fn offer() -> Offer {
+        Offer { issuer: "https://id.example".to_owned(), ..Offer::default() }
+    }
+
+    #[test]
+    fn a_part_adds_to_lists_and_replaces_the_rest() {
+        let mut document = json!({"a": ["x"], "b": false});
+        merge(&mut document, json!({"a": ["x", "y"], "b": true, "c": 1}));
+        assert_eq!(document, json!({"a": ["x", "y"], "b": true, "c": 1}));
+    }
+
     #[test]
     fn discovery_3_endpoints_stand_below_the_issuer() {
-        let document = document("https://id.example");
+        let document = document(&offer());
         for (name, value) in document.as_object().unwrap() {
             if name.ends_with("_endpoint") || name == "jwks_uri" {
                 assert!(
@@ -71,7 +137,7 @@ mod tests {
 
     #[test]
     fn rfc_8414_2_lists_hold_what_the_rules_take() {
-        let document = document("https://id.example");
+        let document = document(&offer());
         let list =
             |name: &str| -> Vec<String> { serde_json::from_value(document[name].clone()).unwrap() };
         for value in list("id_token_signing_alg_values_supported") {

@@ -65,6 +65,15 @@ pub struct Detail {
     pub auth: u8,
     /// Outlives the session (`offline_access`).
     pub offline: bool,
+    /// Resources for which it has tokens; none: our own (RFC 8707 §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What was allowed in particular (RFC 9396 §7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<serde_json::Value>,
+    /// Thumbprint of the key to which the code is bound (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_jkt: Option<String>,
 }
 
 /// A grant that stands.

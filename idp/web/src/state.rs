@@ -128,6 +128,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What the metadata may say.
+    #[must_use]
+    pub fn offer(&self) -> idp_protocol::metadata::Offer {
+        idp_protocol::metadata::Offer {
+            issuer: self.issuer.clone(),
+            ..idp_protocol::metadata::Offer::default()
+        }
+    }
+
     /// Defaults for an issuer.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
@@ -204,7 +213,7 @@ impl State {
         let passwords = crate::pages::Hasher::new(settings.hashing);
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;
-        let metadata = idp_protocol::metadata::document(&settings.issuer).to_string();
+        let metadata = idp_protocol::metadata::document(&settings.offer()).to_string();
         Ok(Self(Arc::new(Parts {
             metadata: metadata.into(),
             keys,

@@ -70,7 +70,7 @@ fn core_3_1_2_1_unknown_scopes_and_parameters_are_ignored() {
     )
     .unwrap();
     assert_eq!(request.scope.text(), "profile openid");
-    assert_eq!(request.response_mode, ResponseMode::FormPost);
+    assert_eq!(request.response_mode, ResponseMode::FORM_POST);
 }
 
 #[test]

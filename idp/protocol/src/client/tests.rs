@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::jose::Algorithm;
 
 #[test]
 fn defaults_are_those_of_registration_2() {

@@ -10,7 +10,7 @@ use idp_protocol::jose::{self, Algorithm};
 use idp_protocol::scope::Scope;
 use idp_store::Tx;
 use idp_store::grant::Grant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::reply::Failure;
@@ -36,6 +36,32 @@ struct Access<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Binding>,
+}
+
+/// The key to which tokens are bound: whoever shows one must prove that they hold it (RFC 7800
+/// §3.1). It is the `cnf` claim as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Binding {
+    /// Thumbprint of a DPoP key (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jkt: Option<String>,
+    /// Thumbprint of a client certificate (RFC 8705 §3.1).
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub(crate) x5t: Option<String>,
+}
+
+impl Binding {
+    /// The claim; none for a bearer token.
+    pub(crate) fn cnf(&self) -> Option<&Self> {
+        (self.jkt.is_some() || self.x5t.is_some()).then_some(self)
+    }
+
+    /// RFC 9449 §5: `DPoP` for a token bound so; RFC 8705 §3 leaves it `Bearer`.
+    pub(crate) fn token_type(&self) -> &'static str {
+        if self.jkt.is_some() { "DPoP" } else { "Bearer" }
+    }
 }
 
 /// An ID token's claims (OpenID Connect Core §2, §3.1.3.6).
@@ -93,12 +119,14 @@ pub(crate) struct Issue<'a> {
     /// Of the authorization request (OpenID Connect Core §3.1.3.6); none at a refresh (§12.2).
     pub(crate) nonce: Option<&'a str>,
     pub(crate) refresh_token: Option<String>,
+    /// The key that the client proved, if any.
+    pub(crate) binding: &'a Binding,
 }
 
 /// Tokens of a grant: an access token, an ID token where `openid` was granted, and the refresh
 /// token that the caller made.
 pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, Failure> {
-    let Issue { client, grant, scope, nonce, refresh_token } = issue;
+    let Issue { client, grant, scope, nonce, refresh_token, binding } = issue;
     let (now, detail) = (state.now() / 1000, &grant.detail);
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let sub = subject::of(state, client, &who);
@@ -120,6 +148,7 @@ pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, 
             gid: Some(&grant.id),
             auth_time: Some(detail.auth_time),
             acr: Some(&detail.acr),
+            cnf: binding.cnf(),
         },
     )?;
     let id_token = if scope.has("openid") {
@@ -148,7 +177,7 @@ pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, 
     };
     Ok(Answer {
         access_token,
-        token_type: "Bearer",
+        token_type: binding.token_type(),
         expires_in: lifetime,
         refresh_token,
         id_token,
@@ -193,6 +222,7 @@ pub(crate) async fn of_client(
     state: &State,
     client: &Client,
     scope: &Scope,
+    binding: &Binding,
 ) -> Result<Answer, Failure> {
     let (now, text) = (state.now() / 1000, scope.text());
     let ring = state.keys.ring(state).await?;
@@ -212,11 +242,12 @@ pub(crate) async fn of_client(
             gid: None,
             auth_time: None,
             acr: None,
+            cnf: binding.cnf(),
         },
     )?;
     Ok(Answer {
         access_token,
-        token_type: "Bearer",
+        token_type: binding.token_type(),
         expires_in: lifetime,
         refresh_token: None,
         id_token: None,

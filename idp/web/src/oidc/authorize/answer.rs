@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use idp_protocol::ProtocolError;
-use idp_protocol::authorize::{AuthorizationRequest, ResponseMode};
+use idp_protocol::authorize::{AuthorizationRequest, Carrier, ResponseMode};
 
 use crate::{State, pages};
 
@@ -58,9 +58,10 @@ fn send(
     fields.extend(place.state.clone().map(|value| ("state".to_owned(), value)));
     // RFC 9207 §2: in every response, errors included (attacks row 7).
     fields.push(("iss".to_owned(), state.settings.issuer.clone()));
-    match place.mode {
-        ResponseMode::FormPost => pages::form_post(state, headers, place.redirect_uri, &fields),
-        ResponseMode::Query => see_other(&with_query(place.redirect_uri, &fields)),
+    match place.mode.carrier {
+        Carrier::FormPost => pages::form_post(state, headers, place.redirect_uri, &fields),
+        Carrier::Query => see_other(&with_query(place.redirect_uri, &fields)),
+        Carrier::Fragment => see_other(&with_fragment(place.redirect_uri, &fields)),
     }
 }
 
@@ -71,6 +72,12 @@ pub(in crate::oidc) fn with_query(uri: &str, fields: &[(String, String)]) -> Str
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     text.push_str(&query);
     text
+}
+
+/// Adds parameters as the fragment, which a registered address does not have (RFC 6749 §3.1.2).
+fn with_fragment(uri: &str, fields: &[(String, String)]) -> String {
+    let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    format!("{uri}#{text}")
 }
 
 /// A redirect that turns every method into GET: 307 would send a password on (attacks row 36).

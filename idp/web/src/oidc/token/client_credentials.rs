@@ -3,17 +3,18 @@
 use idp_protocol::ProtocolError;
 use idp_protocol::scope::Scope;
 
+use super::Asker;
 use crate::State;
-use crate::clients::Known;
 use crate::oidc::issue::{self, Answer};
 use crate::oidc::reply::Failure;
 
 /// Issues; writes nothing.
 pub(super) async fn issue(
     state: &State,
-    known: &Known,
+    asker: &Asker,
     asked: Option<Scope>,
 ) -> Result<Answer, Failure> {
+    let Asker { known, binding } = asker;
     // RFC 6749 §4.4: confidential clients only.
     if known.client.is_public() {
         return Err(ProtocolError::unauthorized_client("The client has no credentials.").into());
@@ -27,5 +28,5 @@ pub(super) async fn issue(
         }
         None => &known.own_scope,
     };
-    issue::of_client(state, &known.client, scope).await
+    issue::of_client(state, &known.client, scope, binding).await
 }

@@ -1,14 +1,12 @@
 //! Redeems an authorization code (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.2).
 
-use std::sync::Arc;
-
 use idp_domain::ambient::Token;
-use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
 use idp_protocol::{ProtocolError, pkce};
 use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
+use super::Asker;
 use crate::State;
 use crate::oidc::issue::{self, Answer, Issue};
 use crate::oidc::reply::Failure;
@@ -33,11 +31,8 @@ const REFUSED: ProtocolError =
     ProtocolError::invalid_grant("The code is unknown, expired, used or another client's.");
 
 /// Redeems and issues.
-pub(super) async fn redeem(
-    state: &State,
-    client: &Arc<Client>,
-    sent: Sent,
-) -> Result<Answer, Failure> {
+pub(super) async fn redeem(state: &State, asker: &Asker, sent: Sent) -> Result<Answer, Failure> {
+    let client = &asker.known.client;
     let token = Token::parse("tbc_", &sent.code).ok_or(REFUSED)?;
     let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
     let (now, id) = (state.now(), client.client_id.clone());
@@ -65,6 +60,7 @@ pub(super) async fn redeem(
         scope: &scope,
         nonce: redeemed.nonce.as_deref(),
         refresh_token: family.map(|family| family.text()),
+        binding: &asker.binding,
     };
     issue::of_grant(state, issue).await
 }

@@ -4,6 +4,8 @@ mod client_credentials;
 mod code;
 mod refresh;
 
+use std::sync::Arc;
+
 use axum::extract;
 use axum::response::Response;
 use http::HeaderMap;
@@ -12,10 +14,19 @@ use idp_protocol::token::Grant;
 use idp_store::Tx;
 
 use super::client_auth;
-use super::issue::Answer;
+use super::issue::{Answer, Binding};
 use super::reply::Failure;
 use super::request::{self, Body};
 use crate::State;
+use crate::clients::Known;
+
+/// Who asks, and which key they proved.
+pub(super) struct Asker {
+    /// The client, authenticated.
+    pub(super) known: Arc<Known>,
+    /// What the tokens are bound to.
+    pub(super) binding: Binding,
+}
 
 /// The endpoint.
 pub(crate) async fn token(
@@ -33,7 +44,8 @@ async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer
     let body = request::form(headers, body)?;
     // RFC 6749 §3.2.1: who asks, before what is asked.
     let known = client_auth::client(state, headers, &body, "/oauth2/token").await?;
-    let client = &known.client;
+    let asker = Asker { known, binding: Binding::default() };
+    let client = &asker.known.client;
     let grant = Grant::read(&body)?;
     // RFC 6749 §5.2 unauthorized_client: registered for this grant.
     if !client.may(grant.name()) {
@@ -41,12 +53,12 @@ async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer
     }
     match grant {
         Grant::Code { code, redirect_uri, code_verifier } => {
-            code::redeem(state, client, code::Sent { code, redirect_uri, code_verifier }).await
+            code::redeem(state, &asker, code::Sent { code, redirect_uri, code_verifier }).await
         }
         Grant::Refresh { refresh_token, scope } => {
-            refresh::refresh(state, client, refresh_token, scope).await
+            refresh::refresh(state, &asker, refresh_token, scope).await
         }
-        Grant::ClientCredentials { scope } => client_credentials::issue(state, &known, scope).await,
+        Grant::ClientCredentials { scope } => client_credentials::issue(state, &asker, scope).await,
     }
 }
 

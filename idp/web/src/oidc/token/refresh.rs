@@ -16,6 +16,7 @@ use idp_protocol::scope::Scope;
 use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
+use super::Asker;
 use crate::State;
 use crate::oidc::issue::{self, Answer, Issue};
 use crate::oidc::reply::Failure;
@@ -37,10 +38,11 @@ fn successor(key: &hmac::Key, token: &Token) -> String {
 /// Rotates and issues.
 pub(super) async fn refresh(
     state: &State,
-    client: &Arc<Client>,
+    asker: &Asker,
     text: String,
     asked: Option<Scope>,
 ) -> Result<Answer, Failure> {
+    let client = &asker.known.client;
     let token = Token::parse("tbr_", &text).ok_or(REFUSED)?;
     let next = successor(&state.refresh_key, &token);
     let turn = Turn {
@@ -67,6 +69,7 @@ pub(super) async fn refresh(
         scope: asked.as_ref().unwrap_or(&granted),
         nonce: None,
         refresh_token: Some(format!("tbr_{}{next}", token.id)),
+        binding: &asker.binding,
     };
     issue::of_grant(state, issue).await
 }

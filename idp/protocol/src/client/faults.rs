@@ -1,0 +1,123 @@
+//! What keeps a registration from being used: each fault a sentence.
+
+use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
+use crate::jose::{self, Algorithm};
+use crate::redirect_uri;
+use crate::scope::Scope;
+
+/// Members of any list of a registration (attacks row 42).
+const MOST: usize = 32;
+/// Characters that make a name look like another on a consent page.
+fn misleading(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+const GRANTS: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
+
+impl Client {
+    /// Everything that keeps the registration from being used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = self.address_faults();
+        self.key_faults(&mut faults);
+        let uses_code = self.may("authorization_code");
+        // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>&'".contains(&byte);
+        if self.client_id.len() > 200 || !self.client_id.bytes().all(plain) {
+            faults.push("`client_id` is longer than 200 characters or not plain ASCII.".to_owned());
+        }
+        for grant in &self.grant_types {
+            if !GRANTS.contains(&grant.as_str()) {
+                faults.push(format!("`grant_types`: this provider has no {grant}."));
+            }
+        }
+        if self.response_types.iter().any(|kind| kind != "code") {
+            faults.push("`response_types`: only `code` is offered.".to_owned());
+        }
+        // RFC 6749 §6: a refresh token comes of a code.
+        if self.may("refresh_token") && !uses_code {
+            faults.push("`refresh_token` needs `authorization_code`.".to_owned());
+        }
+        // RFC 6749 §4.4: client credentials are for confidential clients only.
+        if self.is_public() && self.may("client_credentials") {
+            faults.push("A public client cannot use `client_credentials`.".to_owned());
+        }
+        match Scope::parse(&self.scope) {
+            Err(_) => faults.push("`scope` is malformed.".to_owned()),
+            // Officers do not consent: only a house of the operator may learn who they are.
+            Ok(scope) if scope.has("staff") && self.legal_basis.is_none() => {
+                faults.push("The scope `staff` needs a `legal_basis`.".to_owned());
+            }
+            Ok(_) => {}
+        }
+        for name in [Some(&self.client_name), self.client_name_en.as_ref()].into_iter().flatten() {
+            if name.chars().count() > 100 || name.chars().any(misleading) {
+                faults.push("`client_name` is longer than 100 characters or not text.".to_owned());
+            }
+        }
+        if self.default_max_age.is_some_and(|seconds| seconds < 0) {
+            faults.push("`default_max_age` is negative.".to_owned());
+        }
+        if uses_code && self.sector().is_none() {
+            faults.push("`sector` cannot be derived from `redirect_uris`.".to_owned());
+        }
+        faults
+    }
+
+    fn address_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.may("authorization_code") && self.redirect_uris.is_empty() {
+            faults.push("`redirect_uris` is empty.".to_owned());
+        }
+        for (name, uris) in [
+            ("redirect_uris", &self.redirect_uris),
+            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
+        ] {
+            if uris.len() > MOST {
+                faults.push(format!("`{name}` has more than {MOST} members."));
+            }
+            let found = uris.iter().filter_map(|uri| redirect_uri::registrable(uri).err());
+            faults.extend(found.map(|fault| format!("`{name}`: {fault}.")));
+        }
+        if self.contacts.len() > MOST || self.contacts.iter().any(|contact| contact.len() > 256) {
+            faults.push("`contacts` is too long.".to_owned());
+        }
+        // They become links on our pages or addresses that browsers are sent to.
+        for (name, uri) in [
+            ("client_uri", &self.client_uri),
+            ("logo_uri", &self.logo_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("initiate_login_uri", &self.initiate_login_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
+        ] {
+            let https = |uri: &String| {
+                uri.starts_with("https://") && redirect_uri::registrable(uri).is_ok()
+            };
+            if uri.as_ref().is_some_and(|uri| !https(uri)) {
+                faults.push(format!("`{name}` must be a plain https address."));
+            }
+        }
+        faults
+    }
+
+    fn key_faults(&self, faults: &mut Vec<String>) {
+        if !SIGNING_ALGORITHMS.contains(&self.id_token_signed_response_alg.as_str()) {
+            faults.push("`id_token_signed_response_alg` is not offered.".to_owned());
+        }
+        let pinned = self.token_endpoint_auth_signing_alg.as_deref();
+        if pinned.is_some_and(|name| Algorithm::from_name(name).is_none()) {
+            faults.push("`token_endpoint_auth_signing_alg` is not offered.".to_owned());
+        }
+        match &self.jwks {
+            None if self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt => {
+                faults.push("`private_key_jwt` needs `jwks`.".to_owned());
+            }
+            None => {}
+            Some(jwks) => {
+                faults.extend(jose::registrable(jwks).err().map(|fault| format!("{fault}.")));
+            }
+        }
+    }
+}
