@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
+use idp_protocol::jose::{self, Algorithm, JoseError, Signer};
+use idp_store::Db;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -34,7 +36,8 @@ pub(super) struct LoadArgs {
     /// The server's process, if it cannot be found by its port.
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
-    /// Further processes whose CPU counts as the server's, such as its database.
+    /// Further processes whose CPU counts as the server's, with all that they have started: its
+    /// database.
     #[arg(long, value_name = "PID")]
     with_pid: Vec<u32>,
     /// How the load's own client has its ID tokens signed: `RS256`, as partners have them unless
@@ -65,7 +68,20 @@ fn examples(prefix: &str, schema: &Value, answers: &mut Vec<(String, String)>) {
     }
 }
 
-async fn target(args: &LoadArgs) -> Result<(Target, String), Failure> {
+/// A client that authenticates by assertions, and its key.
+async fn signing(db: &Db) -> Result<(String, Signer), Failure> {
+    let unusable = |cause: JoseError| Failure::No(cause.to_string());
+    let pkcs8 = jose::generate(Algorithm::Es256).map_err(unusable)?;
+    let signer = Signer::new(Algorithm::Es256, &pkcs8).map_err(unusable)?;
+    let registration = json!({
+        "client_name": "tongban load, signing", "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [signer.jwk()]},
+    });
+    let client = idp_web::clients::create(db, &ambient::system(), registration).await?;
+    Ok((client["client_id"].as_str().unwrap_or_default().to_owned(), signer))
+}
+
+async fn target(args: &LoadArgs) -> Result<(Target, Vec<String>), Failure> {
     let text = std::fs::read_to_string(args.data.join("demo.json")).map_err(unreadable)?;
     let demo: Value = serde_json::from_str(&text)?;
     let issuer = Url::parse(demo["issuer"].as_str().unwrap_or_default())?;
@@ -83,16 +99,19 @@ async fn target(args: &LoadArgs) -> Result<(Target, String), Failure> {
     let place = Place { config: None, data: Some(args.data.clone()) };
     let db = open_database(&place.load()?).await?;
     let registration = json!({
-        "client_name": "tongban load", "redirect_uris": [redirect_uri], "scope": "openid",
+        "client_name": "tongban load", "redirect_uris": [redirect_uri],
+        "scope": "openid profile",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "id_token_signed_response_alg": args.alg,
         "legal_basis": "load measurement of the demo", "sector": "load",
     });
     let client = idp_web::clients::create(&db, &ambient::system(), registration).await?;
+    let signing = signing(&db).await?;
     let member = |name: &str| client[name].as_str().unwrap_or_default().to_owned();
     let target = Target {
         issuer,
         client: (member("client_id"), member("client_secret")),
+        signing: Arc::new(signing),
         redirect_uri,
         people: strong.filter_map(|one| one["phone"].as_str().map(str::to_owned)).collect(),
         password: people
@@ -103,7 +122,8 @@ async fn target(args: &LoadArgs) -> Result<(Target, String), Failure> {
         item: item.to_owned(),
         answers,
     };
-    Ok((target, member("client_id")))
+    let clients = vec![member("client_id"), target.signing.0.clone()];
+    Ok((target, clients))
 }
 
 fn line(one: &Figures) -> String {
@@ -121,7 +141,7 @@ fn line(one: &Figures) -> String {
 /// # Errors
 /// [`Failure`] if the demo cannot be used, or any operation failed.
 pub(super) async fn run(args: LoadArgs) -> Result<(), Failure> {
-    let (target, client) = target(&args).await?;
+    let (target, clients) = target(&args).await?;
     let port = target.issuer.port_or_known_default().unwrap_or_default();
     let server = match args.server_pid {
         Some(id) => Server::process(id, args.with_pid.clone()),
@@ -162,6 +182,8 @@ pub(super) async fn run(args: LoadArgs) -> Result<(), Failure> {
     }
     let place = Place { config: None, data: Some(args.data) };
     let db = open_database(&place.load()?).await?;
-    idp_web::clients::delete(&db, &ambient::system(), &client).await?;
+    for client in clients {
+        idp_web::clients::delete(&db, &ambient::system(), &client).await?;
+    }
     if failed.is_empty() { Ok(()) } else { Err(Failure::No(failed.join("\n"))) }
 }

@@ -45,6 +45,24 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The process that started it, from the same line.
+fn parent(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Ticks of these processes and of their children: a PostgreSQL has one for each connection.
+fn family(of: &[u32]) -> u64 {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
+    let ids = processes.flatten().filter_map(|one| one.file_name().to_str()?.parse::<u32>().ok());
+    let lines =
+        ids.filter_map(|id| Some((id, std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)));
+    let theirs = lines.filter(|(id, stat)| {
+        of.contains(id) || parent(stat).is_some_and(|parent| of.contains(&parent))
+    });
+    theirs.filter_map(|(_, stat)| ticks(&stat)).sum()
+}
+
 impl Server {
     /// Finds the process that listens at a loopback port of this machine; `also` are processes that
     /// work for it.
@@ -72,10 +90,9 @@ impl Server {
     /// CPU that all of them have spent, seconds.
     #[must_use]
     pub fn cpu_seconds(&self) -> Option<f64> {
-        let main = self.main?;
-        let mut sum = 0;
-        for id in std::iter::once(main).chain(self.also.iter().copied()) {
-            sum += ticks(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?;
+        let mut sum = ticks(&std::fs::read_to_string(format!("/proc/{}/stat", self.main?)).ok()?)?;
+        if !self.also.is_empty() {
+            sum += family(&self.also);
         }
         #[allow(clippy::cast_precision_loss)] // Ticks of a run are far below 2^52.
         Some(sum as f64 / rustix::param::clock_ticks_per_second() as f64)
@@ -114,6 +131,7 @@ mod tests {
         assert_eq!(listener(table, 8081), None);
         let stat = "42 (a ) b) S 1 1 1 0 -1 4194560 1 0 0 0 150 25 0 0 20 0 8 0 100 1 1";
         assert_eq!(ticks(stat), Some(175));
+        assert_eq!(parent(stat), Some(1));
     }
 
     #[test]

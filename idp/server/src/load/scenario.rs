@@ -1,11 +1,16 @@
 //! What is asked, step by step. An answer that is not exactly the expected one is an error.
 
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::ValueEnum;
+use idp_protocol::assertion;
+use idp_protocol::jose::Signer;
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::browser::{self, Browser};
@@ -17,6 +22,8 @@ pub struct Target {
     pub issuer: Url,
     /// A confidential client with every grant that is measured.
     pub client: (String, String),
+    /// A client that signs its assertions, and its key.
+    pub signing: Arc<(String, Signer)>,
     /// Its redirect URI.
     pub redirect_uri: String,
     /// Identifiers of people at proofing level 4.
@@ -32,14 +39,22 @@ pub struct Target {
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
+    /// The metadata document.
+    Discovery,
     /// A token by client_credentials.
     ClientCredentials,
+    /// The same, the client authenticated by a signed assertion.
+    ClientAssertion,
     /// A refresh token redeemed and rotated.
     Refresh,
     /// A whole sign-in: request, password, code, tokens. Its cost is the password's hash.
     SignIn,
+    /// The same by a person who is signed in: request, code, tokens, no password.
+    SingleSignOn,
     /// A token introspected by its client.
     Introspection,
+    /// Claims of a person by access token.
+    Userinfo,
     /// A page of the hall that asks no plugin: the catalogue.
     Page,
     /// The plugin's form, as JSON.
@@ -89,22 +104,44 @@ impl Target {
         Err(format!("{path} answered {status} {}", body["error"].as_str().unwrap_or_default()))
     }
 
+    fn browser(&self) -> Result<Browser, String> {
+        Browser::new(&self.issuer.origin().ascii_serialization())
+    }
+
     /// Signs a person in and redeems the code.
-    async fn sign_in(&self, http: &Client, turn: usize) -> Result<Value, String> {
-        let browser = Browser::new(&self.issuer.origin().ascii_serialization())?;
+    async fn sign_in(
+        &self,
+        http: &Client,
+        browser: &Browser,
+        turn: usize,
+    ) -> Result<Value, String> {
+        let page = browser.get(self.request()?).await?;
+        let page = self.password(browser, page, turn).await?;
+        self.redeem(http, page).await
+    }
+
+    /// A person who is signed in comes again.
+    async fn come_again(&self, http: &Client, browser: &Browser) -> Result<Value, String> {
+        let page = browser.get(self.request()?).await?;
+        self.redeem(http, page).await
+    }
+
+    fn request(&self) -> Result<Url, String> {
         let mut address = self.at("/oauth2/authorize")?;
         address.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", &self.client.0),
             ("redirect_uri", &self.redirect_uri),
-            ("scope", "openid"),
+            ("scope", "openid profile"),
             ("state", "load"),
             ("nonce", "load"),
             ("code_challenge", &challenge(VERIFIER)),
             ("code_challenge_method", "S256"),
         ]);
-        let page = browser.get(address).await?;
-        let page = self.password(&browser, page, turn).await?;
+        Ok(address)
+    }
+
+    async fn redeem(&self, http: &Client, page: browser::Page) -> Result<Value, String> {
         let back = page.outside.ok_or_else(|| {
             format!("signing in ended at {} with {}", page.address.path(), page.status)
         })?;
@@ -135,11 +172,43 @@ impl Target {
 
     /// Signs a person in at the hall.
     async fn hall(&self, turn: usize) -> Result<Browser, String> {
-        let browser = Browser::new(&self.issuer.origin().ascii_serialization())?;
+        let browser = self.browser()?;
         let page = browser.get(self.at(&format!("/items/{}/apply", self.item))?).await?;
         let page = self.password(&browser, page, turn).await?;
         page.form_with("transaction")?;
         Ok(browser)
+    }
+
+    /// A token by a signed assertion (RFC 7523 §2.2), a fresh one each time.
+    async fn asserted(&self, http: &Client, turn: usize) -> Result<(), String> {
+        let (client, signer) = self.signing.as_ref();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(told)?;
+        let claims = json!({"iss": client, "sub": client, "aud": self.issuer_text(),
+            "exp": now.as_secs() + 60, "jti": format!("{turn}.{}", now.as_nanos())});
+        let assertion = signer.sign("client-authentication+jwt", &claims).map_err(told)?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", assertion::TYPE),
+            ("client_assertion", &assertion),
+        ];
+        let answer = http.post(self.at("/oauth2/token")?).form(&form).send().await.map_err(told)?;
+        let body: Value = answer.json().await.map_err(told)?;
+        let error = || body["error"].as_str().unwrap_or("no token").to_owned();
+        body["access_token"].as_str().map(drop).ok_or_else(error)
+    }
+
+    /// The issuer as it names itself, without the slash that an address ends with.
+    fn issuer_text(&self) -> &str {
+        self.issuer.as_str().trim_end_matches('/')
+    }
+
+    async fn claims(&self, http: &Client, token: &str) -> Result<(), String> {
+        let request = http.get(self.at("/oauth2/userinfo")?).bearer_auth(token);
+        let body: Value = request.send().await.map_err(told)?.json().await.map_err(told)?;
+        if body["sub"].is_string() && body["name"].is_string() {
+            return Ok(());
+        }
+        Err(format!("no claims: {}", body["error"].as_str().unwrap_or_default()))
     }
 
     async fn read(&self, http: &Client, path: &str) -> Result<(), String> {
@@ -173,10 +242,14 @@ impl Scenario {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Discovery => "discovery",
             Self::ClientCredentials => "client-credentials",
+            Self::ClientAssertion => "client-assertion",
             Self::Refresh => "refresh",
             Self::SignIn => "sign-in",
+            Self::SingleSignOn => "single-sign-on",
             Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
             Self::Page => "page",
             Self::PluginRead => "plugin-read",
             Self::PluginWrite => "plugin-write",
@@ -195,8 +268,17 @@ impl Scenario {
         };
         match self {
             Self::Refresh => {
-                let tokens = target.sign_in(&worker.http, turn).await?;
+                let tokens = target.sign_in(&worker.http, &target.browser()?, turn).await?;
                 worker.token = text(&tokens, "refresh_token")?;
+            }
+            Self::Userinfo => {
+                let tokens = target.sign_in(&worker.http, &target.browser()?, turn).await?;
+                worker.token = text(&tokens, "access_token")?;
+            }
+            Self::SingleSignOn => {
+                let browser = target.browser()?;
+                target.sign_in(&worker.http, &browser, turn).await?;
+                worker.browser = Some(browser);
             }
             Self::Introspection => {
                 let form = [("grant_type", "client_credentials")];
@@ -227,8 +309,15 @@ impl Scenario {
             }
             Self::SignIn => {
                 worker.turn += 1;
-                target.sign_in(http, worker.turn).await.map(drop)
+                target.sign_in(http, &target.browser()?, worker.turn).await.map(drop)
             }
+            Self::SingleSignOn => {
+                let browser = worker.browser.as_ref().ok_or("nobody is signed in")?;
+                target.come_again(http, browser).await.map(drop)
+            }
+            Self::Userinfo => target.claims(http, &worker.token).await,
+            Self::Discovery => target.read(http, "/.well-known/openid-configuration").await,
+            Self::ClientAssertion => target.asserted(http, worker.turn).await,
             Self::Introspection => {
                 let form = [("token", worker.token.as_str())];
                 let about = target.form(http, "/oauth2/introspect", &form).await?;
