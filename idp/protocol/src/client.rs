@@ -7,6 +7,7 @@ use url::Url;
 use crate::scope::Scope;
 
 mod faults;
+mod logout;
 mod rules;
 
 pub use rules::{Policy, Rules};

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod error;
 pub mod hint;
 pub mod jose;
+pub mod logout;
 pub mod metadata;
 pub mod pairwise;
 pub mod parameters;

@@ -32,7 +32,7 @@ impl Offer {
 pub type Part = fn(&Offer) -> Value;
 
 /// Every feature beside the core, each with its own file.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[crate::logout::metadata];
 
 /// The document of an issuer.
 #[must_use]

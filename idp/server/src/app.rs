@@ -159,7 +159,7 @@ impl App {
         .await?;
         let host = plugins::host(config, &db).await.map_err(StartError::Hall)?;
         let host = Arc::new(host);
-        let engine = Self::engine(config, &db, &ambient, wake, host.clone())?;
+        let engine = Self::engine(config, &web, &ambient, wake, host.clone())?;
         let hall = hall::router(config, &db, &ambient, &engine, &web).await?;
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
         let seal = Some(&config.audit)
@@ -173,11 +173,12 @@ impl App {
 
     fn engine(
         config: &Config,
-        db: &Db,
+        web: &idp_web::State,
         ambient: &Ambient,
         wake: Arc<Notify>,
         host: Arc<plugins_host::Host>,
     ) -> Result<Engine, StartError> {
+        let db = &web.db;
         let mut settings = plugins_engine::Settings {
             track_ms: i64::from(config.items.track_minutes.max(1)) * 60_000,
             ..plugins_engine::Settings::default()
@@ -186,7 +187,8 @@ impl App {
             let switches = BTreeMap::from([("auto_approve".to_owned(), "false".to_owned())]);
             settings.items.insert(item.clone(), switches);
         }
-        let outside = crate::counterparts::of_hall(config, ambient)?;
+        let mut outside = crate::counterparts::of_hall(config, ambient)?;
+        outside.counterparts.push(Arc::new(crate::counterparts::LogoutNotices(web.clone())));
         Engine::new(plugins_engine::Parts {
             db: db.clone(),
             ambient: ambient.clone(),

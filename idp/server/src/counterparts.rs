@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use idp_domain::ambient::Ambient;
 use idp_domain::citizen::port::{FaceCheck, Register};
 use idp_registers::{Endpoint, HttpFace, HttpRegister};
-use plugins_hall::port::{CarrierNotices, Counterpart, PaymentGateway};
+use plugins_hall::port::{CarrierNotices, Counterpart, Delivery, PaymentGateway};
 use plugins_payment::UnionPay;
+use serde_json::Value;
 
 use crate::absent::Absent;
 use crate::app::StartError;
@@ -77,6 +79,32 @@ fn clock(ambient: &Ambient) -> Arc<dyn Fn() -> i64 + Send + Sync> {
 
 fn key(file: &Path) -> Result<Vec<u8>, StartError> {
     std::fs::read(file).map_err(|cause| refused("payment", format!("{}: {cause}", file.display())))
+}
+
+/// Carries notices of ended sessions to partners.
+pub struct LogoutNotices(pub idp_web::State);
+
+#[async_trait]
+impl Counterpart for LogoutNotices {
+    fn interface(&self) -> &'static str {
+        idp_web::logout::INTERFACE
+    }
+
+    // A partner that is told twice is told.
+    fn may_resend(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, _key: &str, arguments: &Value) -> Delivery {
+        match idp_web::logout::deliver(&self.0, arguments).await {
+            Ok(answer) => Delivery::Done(answer),
+            Err(problem) => Delivery::Unknown(problem),
+        }
+    }
+
+    async fn ask(&self, _key: &str, _arguments: &Value) -> Delivery {
+        Delivery::NotFound
+    }
 }
 
 /// Adapters of money and mail.

@@ -15,7 +15,8 @@ pub fn router(db: &Db) -> Router {
 }
 
 async fn ready(State(db): State<Db>) -> (StatusCode, &'static str) {
-    let asked = db.read::<_, StoreError, _>("ready", |tx| Box::pin(outbox::next_at(tx)));
+    let asked = db
+        .read::<_, StoreError, _>("ready", |tx| Box::pin(outbox::next_at(tx, outbox::Lane::House)));
     match asked.await {
         Ok(_) => (StatusCode::OK, "ok\n"),
         Err(cause) => {

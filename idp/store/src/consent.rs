@@ -87,7 +87,8 @@ pub async fn list(tx: &mut Tx, person: &str) -> Result<Vec<Consent>, StoreError>
     tx.all(&LIST, args![person]).await?.iter().map(read).collect()
 }
 
-/// Withdraws a consent and ends what was issued under it; false if there was none.
+/// Withdraws a consent, ends what was issued under it and has the partner told; false if there
+/// was none.
 ///
 /// # Errors
 /// As the database says.
@@ -98,6 +99,8 @@ pub async fn withdraw(
     now: i64,
 ) -> Result<bool, StoreError> {
     let withdrawn = tx.execute(&WITHDRAW, args![person, client_id, now]).await? == 1;
+    let held = crate::logout::of_client(tx, person, client_id).await?;
+    crate::logout::tell(tx, &held, now, None).await?;
     crate::grant::revoke_of_client(tx, person, client_id, now).await?;
     Ok(withdrawn)
 }

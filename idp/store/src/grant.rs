@@ -39,10 +39,13 @@ statement!(
     REVOKE_OF_PERSON,
     "update issued_grant set revoked_at = $2 where person_id = $1 and revoked_at is null"
 );
+// As long as a session stands, whom to tell of its end is read here.
 statement!(
     PRUNE,
     "delete from issued_grant where id in
-     (select id from issued_grant where expires_at < $1 limit 200)"
+     (select g.id from issued_grant g where g.expires_at < $1 and not exists
+       (select 1 from session s
+        where s.id = g.session_id and s.ended_at is null and s.expires_at >= $1) limit 200)"
 );
 
 /// What tokens of a grant say of the sign-in that it came from.

@@ -16,6 +16,7 @@ pub mod flow;
 pub mod grant;
 pub mod journey;
 pub mod key;
+pub mod logout;
 pub mod migrate;
 pub mod otp;
 pub mod outbox;

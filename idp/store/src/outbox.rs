@@ -8,6 +8,16 @@ use serde_json::Value as Json;
 
 use crate::{Row, StoreError, Tx, args, statement};
 
+/// Who carries an effect: notices to partners, whose servers answer slowly or not at all, keep no
+/// message and no parcel waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// To the house's own counterparts.
+    House,
+    /// To partners' servers.
+    Notices,
+}
+
 /// An effect to be carried out under a key.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -72,10 +82,21 @@ statement!(
     DUE,
     "select id, key, interface, subject, arguments, state, attempts from outbox
      where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
-     order by next_at limit $2",
+     and interface not in ('backchannel-logout', 'ciba-ping') order by next_at limit $2",
     // Several workers must not wait for each other's rows.
     postgres: "select id, key, interface, subject, arguments, state, attempts from outbox
      where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
+     and interface not in ('backchannel-logout', 'ciba-ping')
+     order by next_at limit $2 for update skip locked"
+);
+statement!(
+    DUE_NOTICES,
+    "select id, key, interface, subject, arguments, state, attempts from outbox
+     where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
+     and interface in ('backchannel-logout', 'ciba-ping') order by next_at limit $2",
+    postgres: "select id, key, interface, subject, arguments, state, attempts from outbox
+     where state in ('pending', 'sending', 'unknown') and next_at <= $1 and lease_until <= $1
+     and interface in ('backchannel-logout', 'ciba-ping')
      order by next_at limit $2 for update skip locked"
 );
 statement!(
@@ -91,7 +112,14 @@ statement!(
 statement!(
     NEXT,
     "select min(case when lease_until > next_at then lease_until else next_at end) as at
-     from outbox where state in ('pending', 'sending', 'unknown')"
+     from outbox where state in ('pending', 'sending', 'unknown')
+     and interface not in ('backchannel-logout', 'ciba-ping')"
+);
+statement!(
+    NEXT_NOTICE,
+    "select min(case when lease_until > next_at then lease_until else next_at end) as at
+     from outbox where state in ('pending', 'sending', 'unknown')
+     and interface in ('backchannel-logout', 'ciba-ping')"
 );
 statement!(
     RELEASE,
@@ -104,6 +132,20 @@ statement!(
     "select min(created_at) as at from outbox where state in ('pending', 'sending', 'unknown')"
 );
 statement!(FIND, "select state, answer, problem from outbox where key = $1");
+statement!(
+    STUCK,
+    "select id, interface, subject, state, attempts, problem, created_at, next_at from outbox
+     where state in ('failed', 'dead') or (state in ('pending', 'unknown') and attempts > 0)
+     order by id desc limit $1"
+);
+// What was being sent when it was given up may have arrived: only what may be sent twice is
+// begun anew.
+statement!(
+    REVIVE,
+    "update outbox set state = 'pending', attempts = 0, next_at = $2, settled_at = null
+     where id = $1 and state in ('failed', 'dead')
+     and interface in ('backchannel-logout', 'ciba-ping', 'sms')"
+);
 
 fn fingerprint(tx: &Tx, entry: &Entry) -> String {
     // Keyed, because arguments hold phone numbers that a plain digest would give away.
@@ -127,17 +169,41 @@ pub async fn enqueue(tx: &mut Tx, entry: Entry) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes up to `limit` due rows under a lease of `lease` milliseconds.
+/// Writes an effect that the caller carries out itself right after it is committed; from
+/// `now + lease` milliseconds on, the worker takes it up.
+///
+/// # Errors
+/// As [`enqueue`].
+pub async fn enqueue_held(tx: &mut Tx, entry: Entry, lease: i64) -> Result<Claimed, StoreError> {
+    let lease_until = entry.at + lease;
+    let claimed = Claimed {
+        id: entry.id.clone(),
+        key: entry.key.clone(),
+        interface: entry.interface.to_owned(),
+        subject: entry.subject.clone(),
+        arguments: entry.arguments.clone(),
+        state: "pending".to_owned(),
+        attempts: 0,
+        lease_until,
+    };
+    enqueue(tx, entry).await?;
+    tx.execute(&CLAIM, args![&claimed.id, lease_until]).await?;
+    Ok(claimed)
+}
+
+/// Takes up to `limit` due rows of a lane under a lease of `lease` milliseconds.
 ///
 /// # Errors
 /// As the database says.
 pub async fn claim(
     tx: &mut Tx,
+    lane: Lane,
     now: i64,
     lease: i64,
     limit: u32,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let rows = tx.all(&DUE, args![now, limit]).await?;
+    let due = if lane == Lane::House { &DUE } else { &DUE_NOTICES };
+    let rows = tx.all(due, args![now, limit]).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.text("id")?;
@@ -193,12 +259,13 @@ pub async fn release(tx: &mut Tx) -> Result<u64, StoreError> {
     tx.execute(&RELEASE, args![]).await
 }
 
-/// When the worker has to look again, milliseconds UTC; none if nothing waits.
+/// When the worker has to look at a lane again, milliseconds UTC; none if nothing waits.
 ///
 /// # Errors
 /// As the database says.
-pub async fn next_at(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
-    tx.one(&NEXT, args![]).await?.int_opt("at")
+pub async fn next_at(tx: &mut Tx, lane: Lane) -> Result<Option<i64>, StoreError> {
+    let next = if lane == Lane::House { &NEXT } else { &NEXT_NOTICE };
+    tx.one(next, args![]).await?.int_opt("at")
 }
 
 /// Rows by interface and state.
@@ -216,6 +283,57 @@ pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreErro
 /// As the database says.
 pub async fn oldest(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
     tx.one(&OLDEST, args![]).await?.int_opt("at")
+}
+
+/// Effects that did not reach their counterpart: given up or refused, and those that are tried
+/// again and have failed at least once. Newest first; nothing of their arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// Row id.
+    pub id: String,
+    /// As [`Entry::interface`].
+    pub interface: String,
+    /// As [`Entry::subject`].
+    pub subject: Option<String>,
+    /// `pending`, `unknown`, `failed` or `dead`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// What the last try met.
+    pub problem: Option<String>,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+    /// When it is tried again, milliseconds UTC; 0 if never.
+    pub next_at: i64,
+}
+
+/// [`Stuck`] effects, up to `limit`.
+///
+/// # Errors
+/// As the database says.
+pub async fn stuck(tx: &mut Tx, limit: u32) -> Result<Vec<Stuck>, StoreError> {
+    let rows = tx.all(&STUCK, args![limit]).await?;
+    let read = |row: &Row| {
+        Ok(Stuck {
+            id: row.text("id")?,
+            interface: row.text("interface")?,
+            subject: row.text_opt("subject")?,
+            state: row.text("state")?,
+            attempts: row.int("attempts")?,
+            problem: row.text_opt("problem")?,
+            created_at: row.int("created_at")?,
+            next_at: row.int("next_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Lets the worker try an effect once more that was given up or refused; false if there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn revive(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REVIVE, args![id, now]).await? == 1)
 }
 
 /// State, answer and problem of a key.

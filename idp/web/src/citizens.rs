@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand;
 use idp_domain::ambient::Ambient;
-use idp_domain::citizen::account::AccountState;
+use idp_domain::citizen::account::{AccountState, PersonStatus};
 use idp_domain::citizen::name::{NameFault, PersonName};
 use idp_domain::citizen::number::{self, NumberFault, ResidentNumber, day_in_china};
 use idp_domain::citizen::phone::{Phone, PhoneFault};
@@ -15,6 +15,7 @@ use idp_store::{Db, StoreError, Tx};
 use serde_json::json;
 
 use crate::pages::{self, Hashing};
+use crate::session;
 
 /// Accounts written in one unit.
 const BATCH: usize = 200;
@@ -252,6 +253,38 @@ pub async fn unfreeze(db: &Db, person_id: &str, now: i64) -> Result<bool, StoreE
                 audit::append(tx, &person, line).await?;
             }
             Ok(opened)
+        })
+    })
+    .await
+}
+
+/// Writes down what the population register says of a person's record: that they died, that their
+/// number was changed, that it was merged into another. Sessions and grants end with a record that
+/// has ended, and partners are told (attacks row 51). False if there is no such person.
+///
+/// # Errors
+/// As the database says.
+pub async fn set_record(
+    db: &Db,
+    person_id: &str,
+    status: PersonStatus,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let person = person_id.to_owned();
+    db.write("set_record", move |tx: &mut Tx| {
+        let person = person.clone();
+        Box::pin(async move {
+            if person::find(tx, &person).await?.is_none() {
+                return Ok(false);
+            }
+            person::set_status(tx, &person, status).await?;
+            if status != PersonStatus::Alive {
+                session::end_all_in(tx, &person, now).await?;
+            }
+            let (actor, details) = ("operator".to_owned(), json!({"status": status.code()}));
+            let line = Line { at: now, kind: "record_changed", actor, details };
+            audit::append(tx, &person, line).await?;
+            Ok(true)
         })
     })
     .await

@@ -38,6 +38,20 @@ pub(crate) fn set(state: &State, name: &str, value: &str, seconds: Option<i64>) 
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// `Set-Cookie` for what our own script reads inside a partner's page (Session Management §3.2),
+/// where only `SameSite=None` is seen, which browsers take over TLS only. Never for a secret.
+pub(crate) fn readable(
+    state: &State,
+    name: &str,
+    value: &str,
+    seconds: Option<i64>,
+) -> HeaderValue {
+    let site = if state.settings.secure { "SameSite=None; Secure" } else { "SameSite=Lax" };
+    let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    HeaderValue::from_str(&format!("{name}={value}; Path=/{age}; {site}"))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
 /// `Set-Cookie` that removes a cookie.
 pub(crate) fn clear(state: &State, name: &str) -> HeaderValue {
     set(state, name, "", Some(0))

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod cookie;
 pub mod flow;
 pub mod keys;
+pub mod logout;
 pub mod network;
 mod oidc;
 pub mod pages;

@@ -50,6 +50,10 @@ fn ours(headers: &HeaderMap, issuer: &str) -> bool {
     }
 }
 
+/// Mark of an answer that may stand in another site's frame; its own policy says in whose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Framed;
+
 const DEFAULTS: &[(HeaderName, &str)] = &[
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -74,7 +78,11 @@ async fn headers(
         let year = HeaderValue::from_static("max-age=31536000");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
+    let framed = response.extensions().get::<Framed>().is_some();
     for (name, value) in DEFAULTS {
+        if framed && *name == header::X_FRAME_OPTIONS {
+            continue;
+        }
         if !response.headers().contains_key(name) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }

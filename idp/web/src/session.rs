@@ -10,9 +10,12 @@ use idp_store::session::Stored;
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
+use crate::logout::{self, Ended};
 use crate::{State, cookie};
 
 const STEM: &str = "tongban_idp";
+/// The browser's state, which the check-session frame reads (Session Management §4.2).
+const STATE_STEM: &str = "tongban_state";
 const PREFIX: &str = "tbs_";
 /// How often a session's last use is written down, milliseconds.
 const SEEN_EVERY: i64 = 60_000;
@@ -139,8 +142,32 @@ fn token(state: &State, headers: &HeaderMap) -> Option<Token> {
     Token::parse(PREFIX, text)
 }
 
+/// `Set-Cookie` values of one change of the session: its own cookie, and the browser's state.
+pub type Cookies = [HeaderValue; 2];
+
+/// The browser's state while a session stands (Session Management §3): says which session it is to
+/// nobody, and opens nothing.
+pub(crate) fn browser_state(state: &State, session_id: &str) -> String {
+    idp_protocol::pairwise::subject(&state.salt, "browser state", session_id)
+}
+
+/// Name of the cookie that holds it.
+pub(crate) fn state_cookie(state: &State) -> String {
+    cookie::name(state, STATE_STEM)
+}
+
+/// `Set-Cookie` of the browser's state while this session stands.
+pub(crate) fn state_cookie_value(state: &State, id: &str) -> HeaderValue {
+    cookie::readable(state, &state_cookie(state), &browser_state(state, id), None)
+}
+
+fn cookies(state: &State, id: &str, secret: &str) -> Cookies {
+    let text = format!("{PREFIX}{id}{secret}");
+    [cookie::set(state, &cookie::name(state, STEM), &text, None), state_cookie_value(state, id)]
+}
+
 /// Begins a session, or renews the browser's own if it is the same person's, and gives the
-/// `Set-Cookie` value. What the browser had before ends. A citizen's audit trail says so.
+/// `Set-Cookie` values. What the browser had before ends. A citizen's audit trail says so.
 ///
 /// # Errors
 /// As the database says.
@@ -148,7 +175,7 @@ pub async fn start(
     state: &State,
     headers: &HeaderMap,
     new: NewSession,
-) -> Result<HeaderValue, StoreError> {
+) -> Result<Cookies, StoreError> {
     let before = current(state, headers).await?;
     let token = state.ambient.token(PREFIX);
     let now = state.now();
@@ -177,13 +204,14 @@ pub async fn start(
         Some(before) if before.who == new.who => (true, None),
         other => (false, other.map(|before| before.id)),
     };
+    let left = ended.is_some();
     let id: String = state
         .db
         .write("session_start", move |tx: &mut Tx| {
             let (mut stored, ended, fresh) = (stored.clone(), ended.clone(), fresh.clone());
             Box::pin(async move {
                 if let Some(ended) = ended {
-                    finish(tx, &ended, now).await?;
+                    logout::finish(tx, &ended, now, None).await?;
                 }
                 let renewed = renews && idp_store::session::renew(tx, &stored).await?;
                 if !renewed {
@@ -202,8 +230,10 @@ pub async fn start(
             })
         })
         .await?;
-    let text = format!("{PREFIX}{id}{secret}");
-    Ok(cookie::set(state, &cookie::name(state, STEM), &text, None))
+    if left {
+        state.outbox_wake.notify_one();
+    }
+    Ok(cookies(state, &id, &secret))
 }
 
 /// Replaces the secret of the browser's session (a step-up that is no sign-in, such as a face
@@ -232,16 +262,9 @@ fn device(headers: &HeaderMap) -> String {
     agent.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
-/// Ends a session and what does not outlive it, inside a transaction.
-async fn finish(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
-    let ended = idp_store::session::end(tx, id, now).await?;
-    idp_store::grant::revoke_of_session(tx, id, now).await?;
-    Ok(ended)
-}
-
 /// Ends one session of this person or officer, and the grants that do not outlive it; false if
-/// there was none of theirs. `kind` is the audit line of a citizen: `sign_out` or
-/// `session_ended`.
+/// there was none of theirs. Partners are told. `kind` is the audit line of a citizen: `sign_out`
+/// or `session_ended`.
 ///
 /// # Errors
 /// As the database says.
@@ -251,6 +274,23 @@ pub async fn end(
     who: &Who,
     kind: &'static str,
 ) -> Result<bool, StoreError> {
+    let ended = end_with(state, session_id, who, kind, None).await?;
+    state.outbox_wake.notify_one();
+    Ok(ended.is_some())
+}
+
+/// [`end`], with what is left to do for the partners. With a lease (milliseconds) the caller
+/// carries the notices.
+///
+/// # Errors
+/// As the database says.
+pub(crate) async fn end_with(
+    state: &State,
+    session_id: &str,
+    who: &Who,
+    kind: &'static str,
+    lease: Option<i64>,
+) -> Result<Option<Ended>, StoreError> {
     let (now, id, who) = (state.now(), session_id.to_owned(), who.clone());
     state
         .db
@@ -260,24 +300,28 @@ pub async fn end(
                 let found = idp_store::session::find(tx, &id, now).await?;
                 let theirs = found
                     .is_some_and(|found| found.person_id == who.id() && found.kind == who.kind());
-                if !theirs || !finish(tx, &id, now).await? {
-                    return Ok(false);
+                if !theirs {
+                    return Ok(None);
                 }
-                if let Who::Citizen(person) = &who {
+                let ended = logout::finish(tx, &id, now, lease).await?;
+                if let (Who::Citizen(person), true) = (&who, ended.is_some()) {
                     let line =
                         audit::Line { at: now, kind, actor: "self".to_owned(), details: json!({}) };
                     audit::append(tx, person, line).await?;
                 }
-                Ok(true)
+                Ok(ended)
             })
         })
         .await
 }
 
-/// `Set-Cookie` that takes the session's cookie away.
+/// `Set-Cookie` values that take the session's cookies away.
 #[must_use]
-pub fn clear(state: &State) -> HeaderValue {
-    cookie::clear(state, &cookie::name(state, STEM))
+pub fn clear(state: &State) -> Cookies {
+    [
+        cookie::clear(state, &cookie::name(state, STEM)),
+        cookie::readable(state, &state_cookie(state), "", Some(0)),
+    ]
 }
 
 /// Sessions of a person that stand, most recently used first.
@@ -309,14 +353,18 @@ pub async fn end_all(state: &State, person: &str) -> Result<(), StoreError> {
             let person = person.clone();
             Box::pin(async move { end_all_in(tx, &person, now).await })
         })
-        .await
+        .await?;
+    state.outbox_wake.notify_one();
+    Ok(())
 }
 
-/// [`end_all`] inside a transaction of the caller's.
+/// [`end_all`] inside a transaction of the caller's, who wakes the outbox after it.
 ///
 /// # Errors
 /// As the database says.
 pub async fn end_all_in(tx: &mut Tx, person: &str, now: i64) -> Result<(), StoreError> {
+    let held = idp_store::logout::of_person(tx, person).await?;
+    idp_store::logout::tell(tx, &held, now, None).await?;
     idp_store::session::end_all(tx, person, now).await?;
     idp_store::grant::revoke_of_person(tx, person, now).await?;
     Ok(())

@@ -177,6 +177,8 @@ pub struct Parts {
     pub passwords: crate::pages::Hasher,
     /// Wakes the worker of the outbox after a commit.
     pub outbox_wake: Arc<Notify>,
+    /// Carries notices to partners; the server sets it.
+    pub partners: std::sync::OnceLock<Arc<dyn crate::logout::Post>>,
     /// The metadata document, as served.
     pub(crate) metadata: bytes::Bytes,
     /// Salt of pairwise subjects (OpenID Connect Core §8.1).
@@ -227,6 +229,7 @@ impl State {
             face,
             passwords,
             outbox_wake,
+            partners: std::sync::OnceLock::new(),
         })))
     }
 

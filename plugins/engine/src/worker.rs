@@ -4,16 +4,17 @@
 //! within its policy, because a second text does no harm and a second parcel does.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use idp_store::outbox::{self, Claimed, Settled};
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, join_all};
+use idp_store::outbox::{self, Claimed, Lane, Settled};
 use idp_store::{StoreError, Tx};
 use plugins_hall::port::{Counterpart, Delivery, Tracking};
 use plugins_store::inbox::{self, Waiting};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::Engine;
 use crate::error::EngineError;
@@ -26,8 +27,9 @@ const MESSAGES: i64 = 6;
 /// How often an effect that nobody knows about is asked for before an operator must look.
 const ASKED: i64 = 40;
 
-/// Longest sleep, milliseconds: what another node wrote before it died is found after this.
-const LONGEST: i64 = 60_000;
+/// Longest sleep, milliseconds: what another process wrote (the command line, a node that died) is
+/// found after this.
+const LONGEST: i64 = 5_000;
 
 /// The outbox worker. One a node; several nodes share the rows.
 pub struct Worker {
@@ -53,9 +55,27 @@ impl Worker {
 
     /// Runs until `shutdown` resolves; sleeps until something is due or a commit wakes it.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown);
+        let shutdown = shutdown.shared();
+        // One wake for both: whoever wakes the worker need not know which lane it is for.
+        let notices = Notify::new();
+        let both = async {
+            tokio::join!(
+                self.keep(Lane::House, &self.engine.parts().wake, Some(&notices), shutdown.clone()),
+                self.keep(Lane::Notices, &notices, None, shutdown.clone()),
+            )
+        };
+        both.await;
+    }
+
+    async fn keep(
+        &self,
+        lane: Lane,
+        wake: &Notify,
+        pass_on: Option<&Notify>,
+        mut shutdown: Shared<impl Future<Output = ()> + Send>,
+    ) {
         loop {
-            let wait = match self.step().await {
+            let wait = match self.step_of(lane).await {
                 Ok(None) => LONGEST,
                 Ok(Some(at)) => (at - self.engine.now()).clamp(0, LONGEST),
                 Err(cause) => {
@@ -66,7 +86,11 @@ impl Worker {
             let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
             tokio::select! {
                 () = &mut shutdown => return,
-                () = self.engine.parts().wake.notified() => {}
+                () = wake.notified() => {
+                    if let Some(other) = pass_on {
+                        other.notify_one();
+                    }
+                }
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -77,6 +101,11 @@ impl Worker {
     /// # Errors
     /// As the database says.
     pub async fn step(&self) -> Result<Option<i64>, EngineError> {
+        self.step_of(Lane::Notices).await?;
+        self.step_of(Lane::House).await
+    }
+
+    async fn step_of(&self, lane: Lane) -> Result<Option<i64>, EngineError> {
         loop {
             let now = self.engine.now();
             let lease = self.engine.parts().settings.lease_ms;
@@ -85,7 +114,7 @@ impl Worker {
                 .parts()
                 .db
                 .write("claim", move |tx: &mut Tx| {
-                    Box::pin(async move { outbox::claim(tx, now, lease, SIDE_BY_SIDE).await })
+                    Box::pin(async move { outbox::claim(tx, lane, now, lease, SIDE_BY_SIDE).await })
                 })
                 .await
                 .map_err(|cause: StoreError| EngineError::from(cause))?;
@@ -93,12 +122,17 @@ impl Worker {
             for outcome in join_all(claimed.into_iter().map(|row| self.carry(row))).await {
                 outcome?;
             }
-            let next = self.engine.tick(self.engine.now()).await?;
+            let next = match lane {
+                Lane::House => self.engine.tick(self.engine.now()).await?,
+                Lane::Notices => None,
+            };
             let waiting: Option<i64> = self
                 .engine
                 .parts()
                 .db
-                .read("outbox_next", |tx| Box::pin(async move { outbox::next_at(tx).await }))
+                .read("outbox_next", move |tx| {
+                    Box::pin(async move { outbox::next_at(tx, lane).await })
+                })
                 .await
                 .map_err(|cause: StoreError| EngineError::from(cause))?;
             if idle && waiting.is_none_or(|at| at > now) {
@@ -251,6 +285,7 @@ fn verdict(row: &Claimed, delivery: &Delivery, now: i64, order_ms: i64) -> Settl
                 Settled::Again(later, cause.clone())
             }
         }
+        Delivery::Unknown(cause) if row.attempts + 1 >= ASKED => Settled::Dead(cause.clone()),
         _ if row.attempts + 1 >= ASKED => Settled::Dead("nobody knows".to_owned()),
         Delivery::NotFound => Settled::Again(later, "not found".to_owned()),
         Delivery::Pending => Settled::Unknown(later, "pending".to_owned()),

@@ -21,6 +21,7 @@ impl Client {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = self.address_faults();
         self.key_faults(&mut faults);
+        faults.extend(self.logout_faults());
         let uses_code = self.may("authorization_code");
         // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>&'".contains(&byte);

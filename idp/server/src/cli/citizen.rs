@@ -1,6 +1,7 @@
 //! `tongban citizen …`: accounts of citizens, from the operator's side.
 
 use clap::{Args, Subcommand};
+use idp_domain::citizen::account::PersonStatus;
 use idp_domain::citizen::name::PersonName;
 use idp_domain::citizen::password;
 use idp_domain::citizen::phone::Phone;
@@ -56,6 +57,15 @@ enum Command {
         #[arg(long)]
         undo: bool,
     },
+    /// Writes down what the population register says of the person's record. With a record that
+    /// has ended, every session and every access of partners ends at once.
+    #[command(after_help = "Example: tongban citizen record 13900000000 deceased")]
+    Record {
+        /// As for `show`.
+        identifier: String,
+        /// `alive`, `deceased`, `number_changed` or `merged`.
+        status: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +103,9 @@ pub(super) async fn run(args: CitizenArgs) -> Result<(), Failure> {
         }
         Command::Freeze { identifier, undo } => {
             freeze(&open_database(&config).await?, identifier, undo).await
+        }
+        Command::Record { identifier, status } => {
+            record(&open_database(&config).await?, identifier, &status).await
         }
     }
 }
@@ -245,6 +258,19 @@ async fn show(db: &Db, identifier: String, as_json: bool) -> Result<(), Failure>
             data(format_args!("{key:<9} {text}"));
         }
     }
+    Ok(())
+}
+
+async fn record(db: &Db, identifier: String, status: &str) -> Result<(), Failure> {
+    let status = PersonStatus::from_code(status).ok_or_else(|| {
+        let known: Vec<_> = PersonStatus::ALL.iter().map(|status| status.code()).collect();
+        Failure::Usage(format!("the status is none of: {}", known.join(", ")))
+    })?;
+    let (id, _) = found(db, &typed(identifier)?).await?;
+    if !citizens::set_record(db, &id, status, ambient::system().now()).await? {
+        return Err(Failure::No("there is no such person".to_owned()));
+    }
+    data(id);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ async fn claim(fresh: &Fresh, now: i64) -> Vec<Claimed> {
     fresh
         .db
         .write::<_, StoreError, _>("claim", move |tx| {
-            Box::pin(async move { outbox::claim(tx, now, 100, 10).await })
+            Box::pin(async move { outbox::claim(tx, outbox::Lane::House, now, 100, 10).await })
         })
         .await
         .unwrap()

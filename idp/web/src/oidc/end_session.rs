@@ -14,7 +14,7 @@ use super::authorize::answer::{see_other, with_query};
 use super::reply::Failure;
 use super::request::{self, Body};
 use crate::clients::Known;
-use crate::{State, pages, session};
+use crate::{State, logout, pages, session};
 
 /// Parameters that the confirmation carries.
 const CARRIED: &[&str] = &["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
@@ -152,10 +152,23 @@ async fn confirmed(
     }
     // What the page carried is checked again: the form is the browser's.
     let wish = wish(state, parameters).await?;
+    let mut frames = Vec::new();
     if let Some(current) = session::current(state, headers).await? {
-        session::end(state, &current.id, &current.who, "sign_out").await?;
+        let lease = Some(logout::LEASE);
+        let ended = session::end_with(state, &current.id, &current.who, "sign_out", lease).await?;
+        let ended = ended.unwrap_or_default();
+        // Back-Channel Logout §2.7: before the browser goes back to who is told.
+        ended.carry(state).await;
+        frames = ended.frames(state);
     }
-    let mut response = done(state, headers, &wish);
-    response.headers_mut().append(header::SET_COOKIE, session::clear(state));
+    let mut response = if frames.is_empty() {
+        done(state, headers, &wish)
+    } else {
+        // Front-Channel Logout §2: the frames first, then where RP-Initiated Logout §3 leads.
+        pages::leaving(state, headers, &frames, wish.back.as_deref())
+    };
+    for cookie in session::clear(state) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     Ok(response)
 }

@@ -3,6 +3,7 @@
 mod authorize;
 mod bearer;
 pub(crate) mod believed;
+mod check_session;
 mod claims;
 mod client_auth;
 mod discovery;
@@ -13,7 +14,7 @@ mod reply;
 mod request;
 pub mod resource;
 mod revoke;
-mod subject;
+pub(crate) mod subject;
 mod token;
 mod userinfo;
 
@@ -41,6 +42,7 @@ pub(crate) fn router() -> Router<State> {
     Router::new()
         .route("/oauth2/authorize", get(authorize::by_get).post(authorize::by_post))
         .route("/oauth2/authorize/{flow}", get(authorize::resume::resume))
+        .route("/oauth2/check_session", get(check_session::frame))
         .route("/oauth2/introspect", post(introspect::introspect))
         .route("/oauth2/end_session", get(end_session::by_get).post(end_session::by_post))
         .merge(open)

@@ -17,7 +17,7 @@ use super::page::Page;
 use super::reply::{self, Forms, see_other, with_cookie};
 use super::text::Lang;
 use super::view::{AccountPage, ConsentView, SessionView, StaffPage, WhoView};
-use super::{times, trail};
+use super::{signout, times, trail};
 use crate::session::{self, SignedIn, Who};
 
 /// Lines of the trail on the first page.
@@ -163,10 +163,10 @@ pub(crate) async fn end_session(page: Page, request: Request) -> Response {
     };
     let Some(signed_in) = page.signed_in.clone() else { return page.to_signin() };
     let ended = fields.get("session");
+    if ended == signed_in.id {
+        return signout::leave(&page, &signed_in, "session_ended").await;
+    }
     match session::end(&page.state, ended, &signed_in.who, "session_ended").await {
-        Ok(_) if ended == signed_in.id => {
-            with_cookie(see_other("/signin?done=signed-out"), session::clear(&page.state))
-        }
         Ok(_) => see_other("/account?done=session"),
         Err(cause) => page.failed(&cause),
     }
@@ -206,7 +206,10 @@ pub(crate) async fn withdraw(page: Page, request: Request) -> Response {
         })
         .await;
     match withdrawn {
-        Ok(()) => see_other("/account?done=consent"),
+        Ok(()) => {
+            page.state.outbox_wake.notify_one();
+            see_other("/account?done=consent")
+        }
         Err(cause) => page.failed(&cause),
     }
 }

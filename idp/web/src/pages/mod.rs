@@ -13,6 +13,7 @@ mod faults;
 mod form;
 mod identifier;
 mod identity;
+mod leaving;
 mod limits;
 mod missing;
 mod page;
@@ -169,6 +170,16 @@ pub(crate) fn confirm_logout(
     fields: &[(String, String)],
 ) -> Response {
     render::confirm_logout(headers, client_name, fields)
+}
+
+/// Holds partners' frames while the browser signs out, then goes on to `next`.
+pub(crate) fn leaving(
+    _state: &State,
+    headers: &HeaderMap,
+    frames: &[String],
+    next: Option<&str>,
+) -> Response {
+    leaving::page(headers, frames, next)
 }
 
 /// Says that nobody is signed in any more.

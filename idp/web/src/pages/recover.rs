@@ -10,7 +10,7 @@ use idp_domain::citizen::password;
 use idp_domain::citizen::phone::Phone;
 use idp_store::audit::{self, Line};
 use idp_store::journey::{self, Journey};
-use idp_store::{StoreError, Tx, account, grant, person, session};
+use idp_store::{StoreError, Tx, account, person};
 use serde_json::json;
 
 use super::code_pages;
@@ -195,8 +195,7 @@ async fn renew_unit(
     account::set_password(tx, owner, hash, now).await?;
     // Who froze the account themselves opens it by proving all of it again.
     account::set_state(tx, owner, AccountState::Frozen, AccountState::Active).await?;
-    session::end_all(tx, owner, now).await?;
-    grant::revoke_of_person(tx, owner, now).await?;
+    crate::session::end_all_in(tx, owner, now).await?;
     let line = Line { at: now, kind: "recovered", actor: "self".to_owned(), details: json!({}) };
     audit::append(tx, owner, line).await?;
     journey::end(tx, &journey.id).await

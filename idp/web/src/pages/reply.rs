@@ -39,6 +39,19 @@ pub(crate) fn page_with_script(script_digest: &str, template: &impl Template) ->
     html(StatusCode::OK, &policy, template)
 }
 
+/// A page that holds frames of these origins and one inline script of this digest.
+pub(crate) fn page_with_frames(
+    origins: &[String],
+    script_digest: &str,
+    template: &impl Template,
+) -> Response {
+    let origins = origins.join(" ");
+    let policy = format!(
+        "{POLICY}; form-action 'self'; frame-src {origins}; script-src 'sha256-{script_digest}'"
+    );
+    html(StatusCode::OK, &policy, template)
+}
+
 fn html(status: StatusCode, policy: &str, template: &impl Template) -> Response {
     let body = match template.render() {
         Ok(body) => body,
@@ -89,6 +102,11 @@ pub(crate) fn see_other(to: &str) -> Response {
         }
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+/// Adds cookies to an answer.
+pub(crate) fn with_cookies(response: Response, cookies: crate::session::Cookies) -> Response {
+    cookies.into_iter().fold(response, with_cookie)
 }
 
 /// Adds a cookie to an answer.

@@ -12,7 +12,7 @@ use totp_rs::{Builder, Secret};
 use super::codes::digits;
 use super::form::{Field, Fields};
 use super::page::{Form, Page};
-use super::reply::{see_other, with_cookie};
+use super::reply::{see_other, with_cookie, with_cookies};
 use super::view::Notice;
 use crate::session::{self, NewSession, Who};
 
@@ -135,8 +135,8 @@ async fn enter(page: &Page, staff: String, flow: Option<String>) -> Response {
         amr: ["pwd", "otp", "mfa"].map(str::to_owned).to_vec(),
     };
     match session::start(&page.state, &page.headers, new).await {
-        Ok(cookie) => {
-            let answer = with_cookie(Page::onward(flow.as_deref()), cookie);
+        Ok(cookies) => {
+            let answer = with_cookies(Page::onward(flow.as_deref()), cookies);
             with_cookie(answer, page.cookie(COOKIE, "", 0))
         }
         Err(cause) => page.failed(&cause),

@@ -18,7 +18,7 @@ use super::devices;
 use super::faults::Told as _;
 use super::form::{Field, Fields};
 use super::page::{Form, Page};
-use super::reply::{self, Forms, see_other, with_cookie};
+use super::reply::{self, Forms, see_other, with_cookie, with_cookies};
 use super::view::{Button, ChoicePage, Link, Notice};
 use crate::session::{self, NewSession, Who};
 
@@ -129,8 +129,9 @@ async fn change(page: &Page, person: String, old: &str, new: &str) -> Result<Res
         .await?;
     let device = devices::remember(page, &person).await?;
     let new = NewSession { who: Who::Citizen(person), auth_level: 1, amr: vec!["pwd".to_owned()] };
-    let cookie = session::start(&page.state, &page.headers, new).await?;
-    Ok(with_cookie(with_cookie(see_other("/account?done=password"), cookie), device))
+    let cookies = session::start(&page.state, &page.headers, new).await?;
+    page.state.outbox_wake.notify_one();
+    Ok(with_cookie(with_cookies(see_other("/account?done=password"), cookies), device))
 }
 
 pub(crate) async fn show_freeze(page: Page) -> Response {
@@ -178,7 +179,10 @@ pub(crate) async fn submit_freeze(page: Page, request: Request) -> Response {
         return see_other("/account");
     }
     match freeze(&page.state.db, person, false, page.now()).await {
-        Ok(_) => with_cookie(see_other("/account/frozen"), session::clear(&page.state)),
+        Ok(_) => {
+            page.state.outbox_wake.notify_one();
+            with_cookies(see_other("/account/frozen"), session::clear(&page.state))
+        }
         Err(cause) => page.failed(&cause),
     }
 }

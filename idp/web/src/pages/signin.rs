@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::form::{Field, Fields};
 use super::page::{Form, Page};
-use super::reply::with_cookie;
+use super::reply::{with_cookie, with_cookies};
 use super::view::{Link, Notice};
 use super::{devices, identifier, limits, second_factor};
 use crate::session::{self, NewSession, Who};
@@ -226,8 +226,8 @@ pub(crate) async fn arrive(
         auth_level,
         amr: amr.iter().map(|method| (*method).to_owned()).collect(),
     };
-    let cookie = session::start(&page.state, &page.headers, new).await?;
-    Ok(with_cookie(with_cookie(Page::onward(flow), cookie), device))
+    let cookies = session::start(&page.state, &page.headers, new).await?;
+    Ok(with_cookie(with_cookies(Page::onward(flow), cookies), device))
 }
 
 /// The person's own trail tells them of it; written aside, so that time does not tell others that

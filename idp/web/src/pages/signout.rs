@@ -6,10 +6,14 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::form::Fields;
+use super::leaving;
 use super::page::Page;
-use super::reply::{self, Forms, see_other, with_cookie};
+use super::reply::{self, Forms, see_other, with_cookies};
 use super::view::{Button, ChoicePage};
-use crate::session;
+use crate::session::{self, SignedIn};
+
+/// Where a browser that has signed out goes.
+const NEXT: &str = "/signin?done=signed-out";
 
 /// The two buttons of every confirmation (contract.md).
 pub(crate) fn buttons(lang: super::text::Lang) -> Vec<Button> {
@@ -45,11 +49,26 @@ pub(crate) async fn submit(page: Page, request: Request) -> Response {
     if fields.get("logout") == "no" {
         return see_other("/account");
     }
-    if let Some(signed_in) = &page.signed_in {
-        let ended = session::end(&page.state, &signed_in.id, &signed_in.who, "sign_out");
-        if let Err(cause) = ended.await {
-            return page.failed(&cause);
-        }
+    match &page.signed_in {
+        Some(signed_in) => leave(&page, signed_in, "sign_out").await,
+        None => with_cookies(see_other(NEXT), session::clear(&page.state)),
     }
-    with_cookie(see_other("/signin?done=signed-out"), session::clear(&page.state))
+}
+
+/// Ends the session of this browser, and signs it out at its partners. `kind` as
+/// [`session::end`]'s.
+pub(crate) async fn leave(page: &Page, signed_in: &SignedIn, kind: &'static str) -> Response {
+    let ended = session::end_with(&page.state, &signed_in.id, &signed_in.who, kind, None).await;
+    let ended = match ended {
+        Ok(ended) => ended.unwrap_or_default(),
+        Err(cause) => return page.failed(&cause),
+    };
+    page.state.outbox_wake.notify_one();
+    let frames = ended.frames(&page.state);
+    let answer = if frames.is_empty() {
+        see_other(NEXT)
+    } else {
+        leaving::page(&page.headers, &frames, Some(NEXT))
+    };
+    with_cookies(answer, session::clear(&page.state))
 }

@@ -33,6 +33,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "session_ended" => "trail-session-ended",
         "frozen" => "trail-frozen",
         "unfrozen" => "trail-unfrozen",
+        "record_changed" => "trail-record-changed",
         "token_reused" => "trail-token-reused",
         "recovered" => "trail-recovered",
         "password_changed" => "trail-password-changed",

@@ -134,6 +134,18 @@ pub(crate) struct FormPostPage {
     pub(crate) script: &'static str,
 }
 
+/// The page that signs the browser out at its partners.
+#[derive(Template)]
+#[template(path = "leaving.html")]
+pub(crate) struct LeavingPage {
+    pub(crate) shell: Shell,
+    pub(crate) title: String,
+    pub(crate) frames: Vec<String>,
+    /// Where it goes on to.
+    pub(crate) next: Option<String>,
+    pub(crate) script: &'static str,
+}
+
 /// The person as their own page shows them.
 #[derive(Debug, Clone)]
 pub(crate) struct WhoView {

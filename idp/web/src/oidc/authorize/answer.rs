@@ -2,10 +2,10 @@
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use idp_protocol::ProtocolError;
 use idp_protocol::authorize::{AuthorizationRequest, Carrier, ResponseMode};
+use idp_protocol::{ProtocolError, logout};
 
-use crate::{State, pages};
+use crate::{State, pages, session};
 
 /// Where an answer goes: a registered address, always.
 pub(super) struct Place<'a> {
@@ -30,8 +30,25 @@ pub(super) fn code(
     headers: &HeaderMap,
     place: &Place<'_>,
     code: String,
+    session_state: Option<String>,
 ) -> Response {
-    send(state, headers, place, vec![("code".to_owned(), code)])
+    let mut fields = vec![("code".to_owned(), code)];
+    // Session Management §2.
+    fields.extend(session_state.map(|value| ("session_state".to_owned(), value)));
+    send(state, headers, place, fields)
+}
+
+/// `session_state` of a client in this session (Session Management §3); none for a client without
+/// a web origin.
+pub(super) fn session_state(
+    state: &State,
+    request: &AuthorizationRequest,
+    session_id: &str,
+) -> Option<String> {
+    let browser = session::browser_state(state, session_id);
+    let salt = state.ambient.secret();
+    let salt = salt.get(..22).unwrap_or(&salt);
+    logout::session_state(&request.client_id, &request.redirect_uri, &browser, salt)
 }
 
 /// An error for the client.

@@ -194,7 +194,12 @@ pub(in crate::oidc) async fn issue(
     if !first {
         return Ok(super::gone(state, headers));
     }
-    let response = answer::code(state, headers, &Place::of(&flow.request), token.text());
+    let session_state = answer::session_state(state, &flow.request, &session.id);
+    let place = Place::of(&flow.request);
+    let mut response = answer::code(state, headers, &place, token.text(), session_state);
+    // The frame reads it again; a browser that has lost it would always say that it has changed.
+    let kept = session::state_cookie_value(state, &session.id);
+    response.headers_mut().append(header::SET_COOKIE, kept);
     Ok(forgotten(state, flow, response))
 }
 

@@ -137,11 +137,9 @@ async fn levels_are_stepped_up_once_and_giving_up_is_told(house: House) {
     let amr = vec!["pwd".to_owned(), "sms".to_owned()];
     let before = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
     let new = NewSession { who, auth_level: 2, amr };
-    let cookie = session::start(&house.state, &browser.headers(), new).await.unwrap();
+    let cookies = session::start(&house.state, &browser.headers(), new).await.unwrap();
     let old = browser.clone();
-    let mut headers = http::HeaderMap::new();
-    headers.insert("set-cookie", cookie);
-    browser.take(&headers);
+    browser.take_all(cookies);
     let code = browser.get(&house, &resume).await.query().remove("code").unwrap();
     let tokens = house.redeem(&code).await.json();
     let claims = claims(tokens["id_token"].as_str().unwrap());

@@ -8,5 +8,6 @@ mod flows;
 mod house;
 mod logout;
 mod machine;
+mod notices;
 mod refreshing;
 mod sessions;

@@ -175,7 +175,9 @@ impl Site {
             .state
             .db
             .write::<_, StoreError, _>("test", move |tx: &mut Tx| {
-                Box::pin(async move { outbox::claim(tx, now, 86_400_000, 100).await })
+                Box::pin(async move {
+                    outbox::claim(tx, outbox::Lane::House, now, 86_400_000, 100).await
+                })
             })
             .await
             .unwrap();
