@@ -31,6 +31,8 @@ pub struct Progress {
     pub created_at: i64,
     /// The person who is signed in allowed it in this flow.
     pub consented: bool,
+    /// The person who is signed in chose, in this flow, to go on as themselves.
+    pub chosen: bool,
     /// Milliseconds UTC.
     pub now: i64,
 }
@@ -40,6 +42,10 @@ pub struct Progress {
 pub enum Step {
     /// The sign-in page.
     SignIn,
+    /// The registration page.
+    Register,
+    /// The page that offers the account that is signed in, or another.
+    SelectAccount,
     /// The page that raises a level.
     StepUp,
     /// The consent page.
@@ -56,7 +62,7 @@ pub enum Step {
 pub fn next(request: &AuthorizationRequest, progress: Progress, facts: Option<&Facts>) -> Step {
     match need(request, progress, facts) {
         // OpenID Connect Core §3.1.2.6: with prompt=none, every page is an error instead.
-        Step::SignIn if request.prompt.none => {
+        Step::SignIn | Step::Register | Step::SelectAccount if request.prompt.none => {
             refuse(ErrorCode::LoginRequired, "The person has to sign in.")
         }
         Step::StepUp if request.prompt.none => {
@@ -70,16 +76,21 @@ pub fn next(request: &AuthorizationRequest, progress: Progress, facts: Option<&F
 }
 
 fn need(request: &AuthorizationRequest, progress: Progress, facts: Option<&Facts>) -> Step {
-    let Some(facts) = facts else { return Step::SignIn };
+    // Initiating User Registration 1.0 §4.1: whoever has an account finds the way from there.
+    let begin = if request.prompt.create { Step::Register } else { Step::SignIn };
+    let Some(facts) = facts else { return begin };
     // An officer is nobody to a partner: only the hall may meet one.
     if facts.staff && !request.scope.has("staff") {
-        return Step::SignIn;
+        return begin;
     }
     // Whoever signed in since the request came has done what prompt and max_age ask for.
     let fresh = facts.auth_time >= progress.created_at;
     // OpenID Connect Core §3.1.2.1: prompt.
-    if (request.prompt.login || request.prompt.select_account) && !fresh {
-        return Step::SignIn;
+    if (request.prompt.login || request.prompt.create) && !fresh {
+        return begin;
+    }
+    if request.prompt.select_account && !fresh && !progress.chosen {
+        return Step::SelectAccount;
     }
     // OpenID Connect Core §3.1.2.1: max_age, in seconds.
     let age = progress.now - facts.auth_time;
@@ -128,7 +139,8 @@ mod tests {
 
     use super::*;
 
-    const PROGRESS: Progress = Progress { created_at: 10_000, consented: false, now: 20_000 };
+    const PROGRESS: Progress =
+        Progress { created_at: 10_000, consented: false, chosen: false, now: 20_000 };
 
     fn request(extra: &str) -> AuthorizationRequest {
         let client: Client = serde_json::from_value(serde_json::json!({"client_id": "a",
@@ -174,11 +186,35 @@ mod tests {
     #[test]
     fn core_3_1_2_1_login_and_max_age_want_a_fresh_sign_in() {
         let fresh = Facts { auth_time: 10_000, ..facts() };
-        for extra in ["&prompt=login", "&prompt=select_account", "&max_age=1", "&max_age=0"] {
+        for extra in ["&prompt=login", "&prompt=login%20select_account", "&max_age=1", "&max_age=0"]
+        {
             assert_eq!(next(&request(extra), PROGRESS, Some(&facts())), Step::SignIn, "{extra}");
             assert_eq!(next(&request(extra), PROGRESS, Some(&fresh)), Step::Issue, "{extra}");
         }
         assert_eq!(next(&request("&max_age=15"), PROGRESS, Some(&facts())), Step::Issue);
+    }
+
+    #[test]
+    fn core_3_1_2_1_select_account_offers_the_one_that_is_signed_in() {
+        let select = request("&prompt=select_account");
+        assert_eq!(next(&select, PROGRESS, None), Step::SignIn);
+        assert_eq!(next(&select, PROGRESS, Some(&facts())), Step::SelectAccount);
+        let chosen = Progress { chosen: true, ..PROGRESS };
+        assert_eq!(next(&select, chosen, Some(&facts())), Step::Issue);
+        let fresh = Facts { auth_time: 10_000, ..facts() };
+        assert_eq!(next(&select, PROGRESS, Some(&fresh)), Step::Issue);
+        // A choice does not stand for the fresh sign-in that is asked for besides.
+        let login = request("&prompt=login%20select_account");
+        assert_eq!(next(&login, chosen, Some(&facts())), Step::SignIn);
+    }
+
+    #[test]
+    fn user_registration_4_1_create_begins_with_registration() {
+        let create = request("&prompt=create");
+        assert_eq!(next(&create, PROGRESS, None), Step::Register);
+        assert_eq!(next(&create, PROGRESS, Some(&facts())), Step::Register);
+        let fresh = Facts { auth_time: 10_000, ..facts() };
+        assert_eq!(next(&create, PROGRESS, Some(&fresh)), Step::Issue);
     }
 
     #[test]

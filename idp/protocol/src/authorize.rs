@@ -116,6 +116,10 @@ pub struct AuthorizationRequest {
     /// Thumbprint of the key to which the code is bound (RFC 9449 §10).
     #[serde(default)]
     pub dpop_jkt: Option<String>,
+    /// The device authorization that a person decides about; there is no redirect URI then
+    /// (RFC 8628 §3.3).
+    #[serde(default)]
+    pub device: Option<String>,
 }
 
 /// A failure, and whether the client may be told by redirect.
@@ -208,6 +212,7 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
         resources: Vec::new(),
         authorization_details: Vec::new(),
         dpop_jkt: None,
+        device: None,
     })
 }
 
@@ -280,11 +285,13 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, ProtocolError> {
             "login" => prompt.login = true,
             "consent" => prompt.consent = true,
             "select_account" => prompt.select_account = true,
+            // Initiating User Registration 1.0 §4.1.
+            "create" => prompt.create = true,
             _ => return Err(ProtocolError::invalid_request("The prompt is not supported.")),
         }
     }
     // OpenID Connect Core §3.1.2.1: none with any other value is an error.
-    if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
+    if prompt.none && (Prompt { none: false, ..prompt }) != Prompt::default() {
         return Err(ProtocolError::invalid_request("The prompt none stands alone."));
     }
     Ok(prompt)

@@ -287,7 +287,7 @@ impl Client {
         let mut client: Self = serde_json::from_value(value).map_err(|cause| {
             vec![format!("The registration has a value of the wrong kind: {cause}.")]
         })?;
-        if !scoped && client.may("authorization_code") {
+        if !scoped && (client.may("authorization_code") || client.may(crate::device::GRANT)) {
             client.scope = DEFAULT_SCOPE.to_owned();
         }
         let faults = client.faults();

@@ -8,6 +8,7 @@ pub mod authorize;
 pub mod claims;
 pub mod client;
 pub mod compare;
+pub mod device;
 pub mod error;
 pub mod hint;
 pub mod jose;

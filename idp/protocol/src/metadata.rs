@@ -32,7 +32,7 @@ impl Offer {
 pub type Part = fn(&Offer) -> Value;
 
 /// Every feature beside the core, each with its own file.
-const PARTS: &[Part] = &[crate::logout::metadata];
+const PARTS: &[Part] = &[crate::device::metadata, crate::logout::metadata];
 
 /// The document of an issuer.
 #[must_use]
@@ -96,7 +96,7 @@ fn core(offer: &Offer) -> Value {
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "display_values_supported": ["page"],
         "ui_locales_supported": ["zh-CN", "en"],
         "authorization_response_iss_parameter_supported": true,

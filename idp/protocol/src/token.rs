@@ -151,6 +151,11 @@ pub enum Grant {
         /// At most what was granted.
         scope: Option<Scope>,
     },
+    /// RFC 8628 §3.4.
+    Device {
+        /// The device code.
+        device_code: String,
+    },
     /// RFC 6749 §4.4.2.
     ClientCredentials {
         /// At most what is registered.
@@ -184,6 +189,11 @@ impl Grant {
                     .to_owned(),
                 scope: scope()?,
             }),
+            crate::device::GRANT => Ok(Self::Device {
+                device_code: body
+                    .required("device_code", "The device_code is missing.")?
+                    .to_owned(),
+            }),
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
             _ => Err(ProtocolError::new(
                 ErrorCode::UnsupportedGrantType,
@@ -198,6 +208,7 @@ impl Grant {
         match self {
             Self::Code { .. } => "authorization_code",
             Self::Refresh { .. } => "refresh_token",
+            Self::Device { .. } => crate::device::GRANT,
             Self::ClientCredentials { .. } => "client_credentials",
         }
     }

@@ -11,12 +11,16 @@ statement!(
 );
 statement!(
     FIND,
-    "select browser_hash, request, created_at, consented, denied from flow
+    "select browser_hash, request, created_at, consented, chosen, denied from flow
      where id = $1 and answered_at is null and expires_at > $2"
 );
 statement!(
     CONSENTED,
     "update flow set consented = $3 where id = $1 and answered_at is null and expires_at > $2"
+);
+statement!(
+    CHOOSE,
+    "update flow set chosen = $3 where id = $1 and answered_at is null and expires_at > $2"
 );
 statement!(DENY, "update flow set denied = $2 where id = $1 and answered_at is null");
 statement!(
@@ -42,6 +46,8 @@ pub struct Stored {
     pub created_at: i64,
     /// The person who allowed it in this flow.
     pub consented: Option<String>,
+    /// The person who chose to go on with the account that is signed in.
+    pub chosen: Option<String>,
     /// The error code with which the person ended it.
     pub denied: Option<String>,
 }
@@ -80,6 +86,7 @@ pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, Sto
             .map_err(|cause| StoreError::Data(cause.to_string()))?,
         created_at: row.int("created_at")?,
         consented: row.text_opt("consented")?,
+        chosen: row.text_opt("chosen")?,
         denied: row.text_opt("denied")?,
     }))
 }
@@ -90,6 +97,14 @@ pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, Sto
 /// As the database says.
 pub async fn consented(tx: &mut Tx, id: &str, person: &str, now: i64) -> Result<bool, StoreError> {
     Ok(tx.execute(&CONSENTED, args![id, now, person]).await? == 1)
+}
+
+/// Remembers who chose to go on.
+///
+/// # Errors
+/// As the database says.
+pub async fn choose(tx: &mut Tx, id: &str, person: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(&CHOOSE, args![id, now, person]).await? == 1)
 }
 
 /// Ends it with an error code.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod code;
 pub mod consent;
 pub mod db;
+pub mod device;
 pub mod error;
 pub mod face;
 pub mod flow;

@@ -1,7 +1,7 @@
 //! Removes what has expired, in small steps that keep nobody waiting.
 
 use crate::{StoreError, Tx};
-use crate::{code, flow, grant, refresh, session, single_use};
+use crate::{code, device, flow, grant, refresh, session, single_use};
 use crate::{face, journey, otp, staff, throttle};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
@@ -15,6 +15,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     let before = now - DAY;
     let mut removed = code::prune(tx, before).await?;
     removed += flow::prune(tx, now).await?;
+    removed += device::prune(tx, before).await?;
     removed += session::prune(tx, before).await?;
     removed += refresh::prune(tx, before).await?;
     removed += grant::prune(tx, before).await?;

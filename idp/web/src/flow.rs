@@ -37,6 +37,8 @@ pub struct Flow {
     pub created_at: i64,
     /// The person who allowed it in this flow.
     pub consented: Option<String>,
+    /// The person who chose, in this flow, to go on as themselves.
+    pub chosen: Option<String>,
     /// The error code with which the person ended it.
     pub denied: Option<String>,
 }
@@ -99,6 +101,7 @@ pub(crate) async fn begin(
         request,
         created_at: now,
         consented: None,
+        chosen: None,
         denied: None,
     };
     let limits = Vec::from_iter(pages::authorization_limit(state, network));
@@ -168,6 +171,7 @@ pub async fn load(
         client: registered.client.clone(),
         created_at: stored.created_at,
         consented: stored.consented,
+        chosen: stored.chosen,
         denied: stored.denied,
     }))
 }
@@ -219,6 +223,22 @@ pub(crate) fn given(consent: &Consent) -> Given<'_> {
 /// What a person saw of the partner when they consented (attacks row 34).
 pub(crate) fn face(client: &Client) -> String {
     format!("{}\n{}", client.client_name, client.client_name_en.as_deref().unwrap_or_default())
+}
+
+/// Remembers that this person goes on as themselves (OpenID Connect Core §3.1.2.1,
+/// `select_account`).
+///
+/// # Errors
+/// As the database says.
+pub async fn choose(state: &State, flow: &Flow, person: &str) -> Result<(), StoreError> {
+    let (now, person, id) = (state.now(), person.to_owned(), flow.id.clone());
+    state
+        .db
+        .write("flow_choose", move |tx: &mut Tx| {
+            let (person, id) = (person.clone(), id.clone());
+            Box::pin(async move { idp_store::flow::choose(tx, &id, &person, now).await.map(drop) })
+        })
+        .await
 }
 
 /// Ends a flow because its person said no: the client is told `access_denied`.

@@ -177,63 +177,87 @@ pub async fn start(
     new: NewSession,
 ) -> Result<Cookies, StoreError> {
     let before = current(state, headers).await?;
-    let token = state.ambient.token(PREFIX);
-    let now = state.now();
-    let same = before.as_ref().filter(|before| before.who == new.who);
-    let sessions = state.settings.sessions;
-    let absolute = match new.who {
-        Who::Citizen(_) => sessions.absolute_ms,
-        Who::Staff(_) => sessions.staff_absolute_ms,
-    };
-    let stored = Stored {
-        id: same.map_or_else(|| token.id.clone(), |same| same.id.clone()),
-        secret_hash: token.stored(),
-        kind: new.who.kind().to_owned(),
-        person_id: new.who.id().to_owned(),
-        auth_time: now,
-        // What was proven now, not before: `auth_time` speaks of this proof.
-        auth_level: new.auth_level,
-        amr: new.amr.join(" "),
-        device: device(headers),
-        created_at: same.map_or(now, |same| same.created_at),
-        seen_at: now,
-        expires_at: now + absolute,
-    };
-    let (secret, fresh) = (token.secret, token.id);
-    let (renews, ended) = match before {
-        Some(before) if before.who == new.who => (true, None),
-        other => (false, other.map(|before| before.id)),
-    };
-    let left = ended.is_some();
-    let id: String = state
-        .db
-        .write("session_start", move |tx: &mut Tx| {
-            let (mut stored, ended, fresh) = (stored.clone(), ended.clone(), fresh.clone());
-            Box::pin(async move {
-                if let Some(ended) = ended {
-                    logout::finish(tx, &ended, now, None).await?;
-                }
-                let renewed = renews && idp_store::session::renew(tx, &stored).await?;
-                if !renewed {
-                    // The browser's own may have ended a moment ago: then this is another.
-                    stored.id = fresh;
-                    idp_store::session::start(tx, &stored).await?;
-                }
-                if stored.kind != "citizen" {
-                    return Ok(stored.id);
-                }
-                let details = json!({"amr": stored.amr, "device": stored.device});
-                let line =
-                    audit::Line { at: now, kind: "sign_in", actor: "self".to_owned(), details };
-                audit::append(tx, &stored.person_id, line).await?;
-                Ok::<_, StoreError>(stored.id)
-            })
-        })
-        .await?;
-    if left {
-        state.outbox_wake.notify_one();
+    Arrival::new(state, headers, before, new).keep(state).await
+}
+
+/// A sign-in that is about to be written down.
+#[derive(Clone)]
+pub(crate) struct Arrival {
+    stored: Stored,
+    /// The id if this is no renewal.
+    fresh: String,
+    secret: String,
+    renews: bool,
+    /// Somebody else's session of the same browser.
+    ended: Option<String>,
+}
+
+impl Arrival {
+    pub(crate) fn new(
+        state: &State,
+        headers: &HeaderMap,
+        before: Option<SignedIn>,
+        new: NewSession,
+    ) -> Self {
+        let (token, now) = (state.ambient.token(PREFIX), state.now());
+        let (same, ended) = match before {
+            Some(before) if before.who == new.who => (Some(before), None),
+            other => (None, other.map(|before| before.id)),
+        };
+        let sessions = state.settings.sessions;
+        let absolute = match new.who {
+            Who::Citizen(_) => sessions.absolute_ms,
+            Who::Staff(_) => sessions.staff_absolute_ms,
+        };
+        let stored = Stored {
+            id: same.as_ref().map_or_else(|| token.id.clone(), |same| same.id.clone()),
+            secret_hash: token.stored(),
+            kind: new.who.kind().to_owned(),
+            person_id: new.who.id().to_owned(),
+            auth_time: now,
+            // What was proven now, not before: `auth_time` speaks of this proof.
+            auth_level: new.auth_level,
+            amr: new.amr.join(" "),
+            device: device(headers),
+            created_at: same.as_ref().map_or(now, |same| same.created_at),
+            seen_at: now,
+            expires_at: now + absolute,
+        };
+        Self { stored, fresh: token.id, secret: token.secret, renews: same.is_some(), ended }
     }
-    Ok(cookies(state, &id, &secret))
+
+    pub(crate) async fn keep(self, state: &State) -> Result<Cookies, StoreError> {
+        let (now, secret, left) =
+            (self.stored.auth_time, self.secret.clone(), self.ended.is_some());
+        let id: String = state
+            .db
+            .write("session_start", move |tx: &mut Tx| {
+                let Self { mut stored, fresh, renews, ended, .. } = self.clone();
+                Box::pin(async move {
+                    if let Some(ended) = ended {
+                        logout::finish(tx, &ended, now, None).await?;
+                    }
+                    if !(renews && idp_store::session::renew(tx, &stored).await?) {
+                        // The browser's own may have ended a moment ago: then this is another.
+                        stored.id = fresh;
+                        idp_store::session::start(tx, &stored).await?;
+                    }
+                    if stored.kind != "citizen" {
+                        return Ok(stored.id);
+                    }
+                    let details = json!({"amr": stored.amr, "device": stored.device});
+                    let line =
+                        audit::Line { at: now, kind: "sign_in", actor: "self".to_owned(), details };
+                    audit::append(tx, &stored.person_id, line).await?;
+                    Ok::<_, StoreError>(stored.id)
+                })
+            })
+            .await?;
+        if left {
+            state.outbox_wake.notify_one();
+        }
+        Ok(cookies(state, &id, &secret))
+    }
 }
 
 /// Replaces the secret of the browser's session (a step-up that is no sign-in, such as a face

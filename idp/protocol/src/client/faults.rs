@@ -13,7 +13,8 @@ fn misleading(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-const GRANTS: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
+const GRANTS: &[&str] =
+    &["authorization_code", "refresh_token", "client_credentials", crate::device::GRANT];
 
 impl Client {
     /// Everything that keeps the registration from being used.
@@ -37,7 +38,7 @@ impl Client {
             faults.push("`response_types`: only `code` is offered.".to_owned());
         }
         // RFC 6749 §6: a refresh token comes of a code.
-        if self.may("refresh_token") && !uses_code {
+        if self.may("refresh_token") && !uses_code && !self.may(crate::device::GRANT) {
             faults.push("`refresh_token` needs `authorization_code`.".to_owned());
         }
         // RFC 6749 §4.4: client credentials are for confidential clients only.

@@ -6,6 +6,7 @@ pub(crate) mod believed;
 mod check_session;
 mod claims;
 mod client_auth;
+mod device_authorization;
 mod discovery;
 mod end_session;
 mod introspect;
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
         .route("/oauth2/jwks", get(discovery::jwks))
+        .route("/oauth2/device_authorization", post(device_authorization::begin))
         .route("/oauth2/token", post(token::token))
         .route("/oauth2/revoke", post(revoke::revoke))
         .route("/oauth2/userinfo", get(userinfo::by_get).post(userinfo::by_post))

@@ -75,7 +75,7 @@ fn citizen(page: &Page) -> bool {
 }
 
 /// The line of a group of claims; an unknown scope shows its own name.
-fn line(lang: Lang, group: &str) -> ClaimLine {
+pub(crate) fn line(lang: Lang, group: &str) -> ClaimLine {
     let (title, text) = match group_keys(group) {
         Some((title, text)) => (lang.t(title), lang.t(text)),
         None => (group.to_owned(), lang.t("group-other")),

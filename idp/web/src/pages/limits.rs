@@ -89,6 +89,37 @@ pub(crate) fn authorization(state: &State, network: &str) -> Option<Limit> {
     (tries > 0).then_some(Limit { scope: "authorize.network", subject, tries, window: 60_000 })
 }
 
+/// Device authorizations of one network in a minute: each is a row until it expires.
+const DEVICES_PER_NETWORK: i64 = 120;
+/// Wrong user codes of one network in a quarter of an hour.
+const USER_CODES_PER_NETWORK: i64 = 30;
+/// Wrong user codes in an hour over all networks. With ten thousand codes alive at once, who tries
+/// them all up meets one of theirs once in a thousand hours (RFC 8628 §5.1; attacks row 32).
+const USER_CODES: i64 = 3_000;
+
+/// A device that asks for a code.
+pub(crate) fn device(network: &str) -> Limit {
+    Limit {
+        scope: "device.network",
+        subject: network.to_owned(),
+        tries: DEVICES_PER_NETWORK,
+        window: 60_000,
+    }
+}
+
+/// A person, or somebody else, who types a code.
+pub(crate) fn user_code(network: &str) -> Vec<Limit> {
+    vec![
+        Limit {
+            scope: "user_code.network",
+            subject: network.to_owned(),
+            tries: USER_CODES_PER_NETWORK,
+            window: HOUR / 4,
+        },
+        Limit { scope: "user_code.all", subject: String::new(), tries: USER_CODES, window: HOUR },
+    ]
+}
+
 /// Comparing a person with the register.
 pub(crate) fn matching(state: &State, number: &str, network: &str) -> Vec<Limit> {
     let limits = &state.settings.limits;

@@ -3,9 +3,11 @@
 mod account;
 mod assets;
 mod audit_pages;
+mod choose;
 mod code_pages;
 mod codes;
 mod consent;
+mod device;
 mod devices;
 mod enrol;
 mod face;
@@ -53,6 +55,7 @@ pub use text::Lang;
 
 pub(crate) use identifier::read as identifier;
 pub(crate) use limits::authorization as authorization_limit;
+pub(crate) use limits::device as device_limit;
 pub(crate) use passwords::hash as hash_password;
 pub(crate) use security::freeze;
 
@@ -74,6 +77,9 @@ where
 pub fn router() -> Router<State> {
     let signing_in = Router::new()
         .route("/signin", form(signin::show, signin::submit))
+        .route("/signin/account", form(choose::show, choose::submit))
+        .route("/device", form(device::show, device::submit))
+        .route("/device/confirm", form(device::show_confirm, device::submit_confirm))
         .route("/signin/code", form(second_factor::show, second_factor::submit))
         .route("/signin/sms", form(sms::show, sms::submit))
         .route("/signin/sms/code", form(sms::show_code, sms::submit_code))
@@ -180,6 +186,11 @@ pub(crate) fn leaving(
     next: Option<&str>,
 ) -> Response {
     leaving::page(headers, frames, next)
+}
+
+/// Says what a person decided about a device.
+pub(crate) fn device_decided(_state: &State, headers: &HeaderMap, allowed: bool) -> Response {
+    device::decided(headers, allowed)
 }
 
 /// Says that nobody is signed in any more.

@@ -17,8 +17,11 @@ use super::page::{Form, Page};
 use super::reply::{with_cookie, with_cookies};
 use super::view::{Link, Notice};
 use super::{devices, identifier, limits, second_factor};
+use crate::flow;
 use crate::session::{self, NewSession, Who};
 
+/// Longest identifier that the form takes, bytes.
+const LONGEST_IDENTIFIER: usize = 254;
 /// Longest password that is looked at (attacks row 42); a new one is bounded to 128 characters.
 const LONGEST_PASSWORD: usize = 1024;
 
@@ -40,12 +43,27 @@ impl Found {
 }
 
 pub(crate) async fn show(page: Page) -> Response {
+    let flow = match page.flow() {
+        Some(id) => flow::load(&page.state, &page.headers, &id).await.unwrap_or_else(|cause| {
+            // The page serves without what the partner wished.
+            tracing::error!(%cause, "a flow cannot be read");
+            None
+        }),
+        None => None,
+    };
     let notice = match page.query("done").as_deref() {
         Some("recovered") => Some(Notice::success(page.t("recovered"))),
         Some("signed-out") => Some(Notice::success(page.t("signed-out"))),
+        // A person who was sent a code learns before anything else what it is for (attacks row 31).
+        _ if flow.as_ref().is_some_and(|flow| flow.request.device.is_some()) => {
+            Some(Notice::info(page.t("device-warning")))
+        }
         _ => None,
     };
-    form(&page, StatusCode::OK, "", notice)
+    // OpenID Connect Core §3.1.2.1: login_hint fills the field, and proves nothing.
+    let hint = flow.and_then(|flow| flow.request.login_hint).unwrap_or_default();
+    let hint = if hint.len() <= LONGEST_IDENTIFIER { hint } else { String::new() };
+    form(&page, StatusCode::OK, &hint, notice)
 }
 
 fn form(page: &Page, status: StatusCode, typed: &str, notice: Option<Notice>) -> Response {

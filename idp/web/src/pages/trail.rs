@@ -24,6 +24,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "sign_in_failed" => "trail-sign-in-failed",
         "sign_out" => "trail-sign-out",
         "consent" => "trail-consent",
+        "device_allowed" => "trail-device-allowed",
         "consent_withdrawn" => "trail-consent-withdrawn",
         "claims_released" => "trail-claims-released",
         "proofing_raised" => "trail-proofing-raised",

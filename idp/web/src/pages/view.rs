@@ -134,6 +134,23 @@ pub(crate) struct FormPostPage {
     pub(crate) script: &'static str,
 }
 
+/// The page on which a person decides about a device.
+#[derive(Template)]
+#[template(path = "device.html")]
+pub(crate) struct DevicePage {
+    pub(crate) shell: Shell,
+    pub(crate) title: String,
+    pub(crate) warning: String,
+    /// The device is in another network than the person.
+    pub(crate) elsewhere: bool,
+    pub(crate) facts: Vec<(String, String)>,
+    pub(crate) lead: String,
+    pub(crate) lines: Vec<ClaimLine>,
+    pub(crate) action: String,
+    pub(crate) buttons: Vec<Button>,
+    pub(crate) small: String,
+}
+
 /// The page that signs the browser out at its partners.
 #[derive(Template)]
 #[template(path = "leaving.html")]

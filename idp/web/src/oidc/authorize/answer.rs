@@ -39,12 +39,15 @@ pub(super) fn code(
 }
 
 /// `session_state` of a client in this session (Session Management §3); none for a client without
-/// a web origin.
+/// a web origin, and none for plain OAuth, which has no sessions.
 pub(super) fn session_state(
     state: &State,
     request: &AuthorizationRequest,
     session_id: &str,
 ) -> Option<String> {
+    if !request.scope.has("openid") {
+        return None;
+    }
     let browser = session::browser_state(state, session_id);
     let salt = state.ambient.secret();
     let salt = salt.get(..22).unwrap_or(&salt);

@@ -2,6 +2,7 @@
 //! it, and sends the browser to its resumption.
 
 pub(in crate::oidc) mod answer;
+mod device;
 pub(crate) mod resume;
 
 use axum::extract;

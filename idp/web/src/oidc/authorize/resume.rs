@@ -16,6 +16,7 @@ use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
 use super::answer::{self, Place};
+use super::device;
 use crate::State;
 use crate::flow::{self, Flow};
 use crate::oidc::reply::Failure;
@@ -53,13 +54,21 @@ async fn go_on(state: &State, headers: &HeaderMap, id: &str) -> Result<Response,
     let consented = signed_in
         .as_ref()
         .is_some_and(|session| flow.consented.as_deref() == Some(session.who.id()));
-    let progress = Progress { created_at: flow.created_at, consented, now: state.now() };
+    let chosen =
+        signed_in.as_ref().is_some_and(|session| flow.chosen.as_deref() == Some(session.who.id()));
+    let progress = Progress { created_at: flow.created_at, consented, chosen, now: state.now() };
     match (rules::next(&flow.request, progress, facts.as_ref()), signed_in, facts) {
         (Step::SignIn, ..) => Ok(page("signin", &flow)),
+        (Step::Register, ..) => Ok(page("register", &flow)),
+        (Step::SelectAccount, ..) => Ok(page("signin/account", &flow)),
         (Step::StepUp, ..) => Ok(page("stepup", &flow)),
+        (Step::Consent, ..) if flow.request.device.is_some() => Ok(page("device/confirm", &flow)),
         (Step::Consent, ..) => Ok(page("consent", &flow)),
         (Step::Refuse(error), ..) => end(state, headers, &flow, error).await,
         (Step::Issue, Some(session), Some(facts)) => {
+            if let Some(id) = &flow.request.device {
+                return device::allow(state, headers, &flow, id, &session, facts.reached).await;
+            }
             issue(state, headers, &flow, &session, facts.reached).await
         }
         // Nothing is issued to nobody.
@@ -98,11 +107,14 @@ async fn end(
     if !first {
         return Ok(super::gone(state, headers));
     }
+    if let Some(id) = &flow.request.device {
+        return device::refuse(state, headers, flow, id).await;
+    }
     let response = answer::error(state, headers, &Place::of(&flow.request), &error);
     Ok(forgotten(state, flow, response))
 }
 
-fn forgotten(state: &State, flow: &Flow, mut response: Response) -> Response {
+pub(super) fn forgotten(state: &State, flow: &Flow, mut response: Response) -> Response {
     response.headers_mut().append(header::SET_COOKIE, flow::forget(state, &flow.id));
     response
 }
@@ -203,7 +215,7 @@ pub(in crate::oidc) async fn issue(
     Ok(forgotten(state, flow, response))
 }
 
-fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Grant {
+pub(super) fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Grant {
     let (now, lifetimes) = (state.now(), state.settings.lifetimes);
     let lasts = if flow.client.may("refresh_token") {
         lifetimes.refresh_ms

@@ -28,6 +28,20 @@ async fn attack_01_a_replayed_code_revokes_what_came_from_it(house: House) {
     assert_eq!(house.refresh(refresh).await.error(), "invalid_grant");
 }
 
+async fn attack_01_a_replay_is_told_to_the_person(house: House) {
+    let code = Browser::signed_in(&house).await.code(&house, &[]).await;
+    house.redeem(&code).await;
+    let newest = async || house.trail("p1").await.remove(0);
+    assert_eq!(newest().await.kind, "claims_released");
+    house.redeem(&code).await;
+    let told = newest().await;
+    assert_eq!((told.kind.as_str(), told.actor.as_str()), ("token_reused", "a"));
+    assert_eq!(told.details["client"], "a");
+    // Once: what is revoked already is nobody's any more.
+    house.redeem(&code).await;
+    assert_eq!(newest().await.n, told.n);
+}
+
 async fn attack_01_even_after_its_expiry_a_replay_is_known_as_one(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let code = browser.code(&house, &[]).await;
@@ -170,6 +184,7 @@ async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
 }
 
 super::house::on_both! {
+    attack_01_a_replay_is_told_to_the_person;
     attack_01_a_replayed_code_revokes_what_came_from_it;
     attack_01_even_after_its_expiry_a_replay_is_known_as_one;
     attack_02_of_parallel_redemptions_one_wins;

@@ -15,7 +15,7 @@ async fn attack_20_over_tls_a_cookie_is_of_this_host_alone() {
     let begun = house.send(Method::GET, ASK, &[], "").await;
     browser.take(&begun.headers);
     browser.sign_in(&house, Who::Citizen("p1".into())).await;
-    assert_eq!(browser.0.len(), 2, "a flow and a session");
+    assert_eq!(browser.0.len(), 3, "a flow, a session and its state");
     assert!(browser.0.keys().all(|name| name.starts_with("__Host-tongban_")), "{:?}", browser.0);
     for cookie in begun.headers.get_all(header::SET_COOKIE) {
         let text = cookie.to_str().unwrap();

@@ -1,7 +1,7 @@
 //! A provider in memory of one test: people, partners, browsers.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -82,6 +82,8 @@ pub(super) struct House {
     pub(super) state: State,
     router: Router,
     clock: Arc<Virtual>,
+    /// Last byte of the address from which requests come.
+    pub(super) peer: AtomicU8,
     directory: Option<tempfile::TempDir>,
 }
 
@@ -205,7 +207,13 @@ impl House {
             State::open(db, ambient, settings, Arc::new(Nobody), Arc::new(Nobody), Arc::default())
                 .await
                 .unwrap();
-        let house = Self { router: crate::router(state.clone()), state, clock, directory };
+        let house = Self {
+            router: crate::router(state.clone()),
+            state,
+            clock,
+            peer: AtomicU8::new(1),
+            directory,
+        };
         house.person("p1", 1).await;
         for registration in [
             json!({"client_id": "a", "client_secret": SECRET, "client_name": "甲",
@@ -271,6 +279,14 @@ impl House {
         self.state.db.write("test", unit).await.unwrap();
     }
 
+    /// A person's audit trail, newest first.
+    pub(super) async fn trail(&self, person: &'static str) -> Vec<idp_store::audit::Shown> {
+        let read = self.state.db.read::<_, StoreError, _>("test", move |tx: &mut Tx| {
+            Box::pin(async move { idp_store::audit::list(tx, person, i64::MAX, 50).await })
+        });
+        read.await.unwrap()
+    }
+
     pub(super) async fn set_state(&self, from: AccountState, to: AccountState) {
         self.write(move |tx| {
             Box::pin(
@@ -292,7 +308,8 @@ impl House {
             request = request.header(*name, value);
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
-        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 40_000));
+        let last = self.peer.load(Ordering::Relaxed);
+        let peer = std::net::SocketAddr::from(([192, 0, 2, last], 40_000));
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
@@ -357,7 +374,8 @@ impl Browser {
             // Only the browser's state, which is no secret, is for scripts.
             let readable = text.contains("tongban_state_");
             assert!(readable != text.contains("HttpOnly"), "{text}");
-            assert!(text.contains("SameSite=Lax") || readable, "{text}");
+            let wanted = if readable { "SameSite=" } else { "SameSite=Lax" };
+            assert!(text.contains(wanted), "{text}");
             let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
             if value.is_empty() {
                 self.0.remove(name);

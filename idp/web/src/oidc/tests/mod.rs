@@ -3,11 +3,13 @@
 mod attacks;
 mod codes;
 mod cookies;
+mod devices;
 mod floods;
 mod flows;
 mod house;
 mod logout;
 mod machine;
 mod notices;
+mod prompts;
 mod refreshing;
 mod sessions;

@@ -7,7 +7,7 @@ use super::house::{BACK, Browser, House, claims};
 use crate::clients::{self, Refused};
 use crate::flow;
 use crate::oidc::authorize::resume::issue;
-use crate::session::{self, NewSession, Who};
+use crate::session::{self, Arrival, NewSession, Who};
 
 async fn stands(house: &House, browser: &Browser) -> bool {
     session::current(&house.state, &browser.headers()).await.unwrap().is_some()
@@ -82,6 +82,28 @@ async fn a_sign_in_beside_a_sign_out_begins_another_session(house: House) {
     browser.sign_in(&house, Who::Citizen("p1".into())).await;
     let after = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
     assert_ne!(after.id, before.id);
+}
+
+/// The sign-out comes between the look at the browser's session and the writing of the new one.
+async fn attack_21_a_sign_in_that_a_sign_out_overtakes_is_another_session(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let before = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    let new = NewSession { who: before.who.clone(), auth_level: 1, amr: vec!["pwd".into()] };
+    let arrival = Arrival::new(&house.state, &browser.headers(), Some(before.clone()), new.clone());
+    session::end(&house.state, &before.id, &before.who, "sign_out").await.unwrap();
+    let old = browser.clone();
+    browser.take_all(arrival.keep(&house.state).await.unwrap());
+    let after = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    assert_ne!(after.id, before.id);
+    // What was signed out stays so.
+    assert!(!stands(&house, &old).await);
+    // Without a sign-out in between it is the same session, with another secret.
+    let arrival = Arrival::new(&house.state, &browser.headers(), Some(after.clone()), new);
+    let old = browser.clone();
+    browser.take_all(arrival.keep(&house.state).await.unwrap());
+    let renewed = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    assert_eq!(renewed.id, after.id);
+    assert!(!stands(&house, &old).await, "attack_20");
 }
 
 async fn a_person_sees_and_ends_their_own_sessions_only(house: House) {
@@ -204,6 +226,7 @@ super::house::on_both! {
     core_2_a_renewed_session_says_what_was_proven_now;
     a_sign_out_beside_an_issuing_holds;
     a_sign_in_beside_a_sign_out_begins_another_session;
+    attack_21_a_sign_in_that_a_sign_out_overtakes_is_another_session;
     a_person_sees_and_ends_their_own_sessions_only;
     this_was_not_me_ends_every_token_at_once;
     the_trail_tells_what_happened_and_verifies;

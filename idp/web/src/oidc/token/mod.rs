@@ -2,6 +2,7 @@
 
 mod client_credentials;
 mod code;
+mod device;
 mod refresh;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer
         Grant::Refresh { refresh_token, scope } => {
             refresh::refresh(state, &asker, refresh_token, scope).await
         }
+        Grant::Device { device_code } => device::redeem(state, &asker, &device_code).await,
         Grant::ClientCredentials { scope } => client_credentials::issue(state, &asker, scope).await,
     }
 }

@@ -76,6 +76,8 @@ fn every_sentence_is_well_formed_in_both_languages() {
                 ("day", "1"),
                 ("from", "1"),
                 ("seen", "1"),
+                ("name", "1"),
+                ("network", "1"),
             ];
             let sentence = lang.with(&key, &args);
             assert!(sentence != key && !sentence.contains('{'), "{key}");

@@ -1,0 +1,121 @@
+//! Redeems a device code (RFC 8628 §3.4, §3.5).
+
+use idp_domain::ambient::Token;
+use idp_protocol::scope::Scope;
+use idp_protocol::{ErrorCode, ProtocolError};
+use idp_store::device::{Device, Pace};
+use idp_store::grant::Grant;
+use idp_store::{StoreError, Tx};
+
+use super::Asker;
+use crate::State;
+use crate::oidc::device_authorization::{INTERVAL, PREFIX};
+use crate::oidc::issue::{self, Answer, Issue};
+use crate::oidc::reply::Failure;
+
+/// A refusal is a value: that a device hurries is remembered.
+type Outcome = Result<Grant, ProtocolError>;
+
+const REFUSED: ProtocolError =
+    ProtocolError::invalid_grant("The device code is unknown, used or another client's.");
+const PACE: Pace = Pace { interval: INTERVAL, slack: 500, most: 12 * INTERVAL };
+
+/// Redeems and issues.
+pub(super) async fn redeem(state: &State, asker: &Asker, text: &str) -> Result<Answer, Failure> {
+    let client = &asker.known.client;
+    let token = Token::parse(PREFIX, text).ok_or(REFUSED)?;
+    let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
+    let (now, id) = (state.now(), client.client_id.clone());
+    let (made, lifetime) = (family.clone(), state.settings.lifetimes.refresh_ms);
+    let outcome: Outcome = state
+        .db
+        .write("redeem_device_code", move |tx: &mut Tx| {
+            let (token, id, made) = (token.clone(), id.clone(), made.clone());
+            Box::pin(async move {
+                let outcome = take(tx, &token, &id, now).await?;
+                if let (Ok(grant), Some(made)) = (&outcome, made) {
+                    let until = grant.expires_at.min(now + lifetime);
+                    let stored = made.stored();
+                    idp_store::refresh::create(tx, &made.id, &stored, &grant.id, now, until)
+                        .await?;
+                }
+                Ok::<_, StoreError>(outcome)
+            })
+        })
+        .await?;
+    let grant = outcome?;
+    let scope = Scope::parse(&grant.detail.scope)?;
+    let issue = Issue {
+        client,
+        grant: &grant,
+        scope: &scope,
+        nonce: None,
+        refresh_token: family.map(|family| family.text()),
+        binding: &asker.binding,
+    };
+    issue::of_grant(state, issue).await
+}
+
+/// The checks in order; the update decides who of two was first.
+async fn take(
+    tx: &mut Tx,
+    token: &Token,
+    client_id: &str,
+    now: i64,
+) -> Result<Outcome, StoreError> {
+    let found = idp_store::device::find(tx, &token.id).await?;
+    let Some(device) = found.filter(|device| token.matches(&device.secret_hash)) else {
+        return Ok(Err(REFUSED));
+    };
+    // RFC 8628 §3.4: issued to this client.
+    if device.client_id != client_id {
+        return Ok(Err(REFUSED));
+    }
+    // RFC 8628 §3.5: single use.
+    if device.state == "used" {
+        return Ok(Err(REFUSED));
+    }
+    // RFC 8628 §3.5: expired, allowed or not.
+    if device.expires_at <= now {
+        let text = "The device code has expired.";
+        return Ok(Err(ProtocolError::new(ErrorCode::ExpiredToken, text)));
+    }
+    // RFC 8628 §3.5: not more often than it was told.
+    if !idp_store::device::poll(tx, &device.id, now, PACE).await? {
+        let text = "The device asks too often.";
+        return Ok(Err(ProtocolError::new(ErrorCode::SlowDown, text)));
+    }
+    decided(tx, &device, client_id, now).await
+}
+
+async fn decided(
+    tx: &mut Tx,
+    device: &Device,
+    client_id: &str,
+    now: i64,
+) -> Result<Outcome, StoreError> {
+    match device.state.as_str() {
+        "waiting" => {
+            let text = "The person has not decided yet.";
+            return Ok(Err(ProtocolError::new(ErrorCode::AuthorizationPending, text)));
+        }
+        "allowed" => {}
+        _ => {
+            let text = "The person refused.";
+            return Ok(Err(ProtocolError::new(ErrorCode::AccessDenied, text)));
+        }
+    }
+    if !idp_store::device::consume(tx, &device.id, client_id, now).await? {
+        return Ok(Err(REFUSED));
+    }
+    let id = device.grant_id.as_deref().unwrap_or_default();
+    // What the person has taken back since is gone.
+    let Some(grant) = idp_store::grant::find(tx, id, now).await? else {
+        return Ok(Err(REFUSED));
+    };
+    // Attacks row 26.
+    if !super::gate(tx, &grant).await? {
+        return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
+    }
+    Ok(Ok(grant))
+}
