@@ -53,7 +53,7 @@ fn core_3_1_2_6_each_fault_has_its_code() {
         ErrorCode::UnmetAuthenticationRequirements
     );
     assert_eq!(redirected("response_type=code&claims=%7B"), ErrorCode::InvalidRequest);
-    assert_eq!(redirected("response_type=code&prompt=create"), ErrorCode::InvalidRequest);
+    assert_eq!(redirected("response_type=code&prompt=none%20create"), ErrorCode::InvalidRequest);
     assert_eq!(redirected("response_type=code&max_age=%2B5"), ErrorCode::InvalidRequest);
     assert_eq!(redirected("response_type=code%20id_token"), ErrorCode::UnsupportedResponseType);
     assert_eq!(redirected("response_type=code&prompt=none%20login"), ErrorCode::InvalidRequest);
