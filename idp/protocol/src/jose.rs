@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 mod verify;
 
-pub use verify::{KeyFault, Unverified, registrable};
+pub use verify::{KeyFault, Unverified, is_private, registrable, seconds, thumbprint};
 
 /// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,9 +200,26 @@ impl Signer {
     /// # Errors
     /// [`JoseError::Unusable`] if the library refuses.
     pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JoseError> {
-        let body = serde_json::to_vec(claims).map_err(|_| JoseError::Unusable)?;
         let header =
             format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{}"}}"#, self.algorithm.name(), self.kid);
+        self.compact(&header, claims)
+    }
+
+    /// Signs claims under a header of the caller's own: tests and simulators act clients, proofs
+    /// and liars with it.
+    ///
+    /// # Errors
+    /// [`JoseError::Unusable`] if the library refuses.
+    pub fn sign_with_header(
+        &self,
+        header: &Value,
+        claims: &impl Serialize,
+    ) -> Result<String, JoseError> {
+        self.compact(&header.to_string(), claims)
+    }
+
+    fn compact(&self, header: &str, claims: &impl Serialize) -> Result<String, JoseError> {
+        let body = serde_json::to_vec(claims).map_err(|_| JoseError::Unusable)?;
         let mut token = String::with_capacity(header.len() * 2 + body.len() * 2 + 350);
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');

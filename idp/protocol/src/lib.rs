@@ -9,6 +9,7 @@ pub mod claims;
 pub mod client;
 pub mod compare;
 pub mod device;
+pub mod dpop;
 pub mod error;
 pub mod hint;
 pub mod jose;

@@ -32,7 +32,12 @@ impl Offer {
 pub type Part = fn(&Offer) -> Value;
 
 /// Every feature beside the core, each with its own file.
-const PARTS: &[Part] = &[crate::device::metadata, crate::logout::metadata];
+#[rustfmt::skip] // One a line: features arrive side by side.
+const PARTS: &[Part] = &[
+    crate::device::metadata,
+    crate::dpop::metadata,
+    crate::logout::metadata,
+];
 
 /// The document of an issuer.
 #[must_use]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use idp_domain::ambient::Ambient;
 use idp_store::person::PersonClaims;
 use idp_store::{Db, StoreError, person, subject};
-use idp_web::resource;
-use plugins_hall::port::{BearerError, Bearers, Identity, PortError};
+use idp_web::{Sender, resource};
+use plugins_hall::port::{BearerCall, BearerRefused, Bearers, Identity, PortError};
 
 /// Reads facts from the identity half's store.
 #[derive(Clone)]
@@ -90,11 +90,18 @@ pub struct Tokens(pub idp_web::State);
 
 #[async_trait]
 impl Bearers for Tokens {
-    async fn cases(&self, token: &str) -> Result<Result<String, BearerError>, PortError> {
-        let answer = resource::citizen(&self.0, token, "cases", crate::hall::CLIENT_ID).await;
-        Ok(answer.map_err(failed)?.map_err(|refusal| match refusal {
-            resource::Refusal::InvalidToken => BearerError::Invalid,
-            resource::Refusal::InsufficientScope => BearerError::InsufficientScope,
+    async fn cases(&self, call: &BearerCall) -> Result<Result<String, BearerRefused>, PortError> {
+        let BearerCall { method, path, authorization, proofs } = call.clone();
+        let sender = Sender { method, path, proofs };
+        let call = resource::Call { authorization, sender };
+        let answer = resource::citizen(&self.0, &call, "cases", crate::hall::CLIENT_ID).await;
+        Ok(answer.map_err(failed)?.map_err(|refusal| {
+            let text = |value: &http::HeaderValue| value.to_str().map(str::to_owned).ok();
+            let challenges = refusal.challenges.iter().filter_map(text);
+            let mut headers: Vec<_> =
+                challenges.map(|challenge| ("www-authenticate", challenge)).collect();
+            headers.extend(refusal.nonce.map(|nonce| ("dpop-nonce", nonce)));
+            BearerRefused { code: refusal.code.as_str(), headers }
         }))
     }
 }

@@ -23,6 +23,7 @@ pub mod otp;
 pub mod outbox;
 pub mod person;
 mod postgres;
+pub mod proof;
 pub mod prune;
 pub mod refresh;
 pub mod row;

@@ -2,7 +2,7 @@
 
 use crate::{StoreError, Tx};
 use crate::{code, device, flow, grant, refresh, session, single_use};
-use crate::{face, journey, otp, staff, throttle};
+use crate::{face, journey, otp, proof, staff, throttle};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
 /// zero. What expired within the last day stays, so that the replay of a code is still known as
@@ -21,6 +21,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     removed += grant::prune(tx, before).await?;
     removed += single_use::prune(tx, now).await?;
     // None of these is looked at after its time: a counter that has ended counts anew.
+    removed += proof::prune(tx, now).await?;
     removed += otp::prune(tx, now).await?;
     removed += throttle::prune(tx, now).await?;
     removed += journey::prune(tx, now).await?;

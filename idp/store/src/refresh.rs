@@ -5,12 +5,12 @@ use crate::{StoreError, Tx, args, statement};
 
 statement!(
     CREATE,
-    "insert into refresh_token (id, secret_hash, grant_id, created_at, rotated_at, expires_at)
-     values ($1, $2, $3, $4, $4, $5)"
+    "insert into refresh_token (id, secret_hash, grant_id, created_at, rotated_at, expires_at, jkt)
+     values ($1, $2, $3, $4, $4, $5, $6)"
 );
 statement!(
     FIND,
-    "select secret_hash, previous_hash, grant_id, rotated_at, expires_at from refresh_token
+    "select secret_hash, previous_hash, grant_id, rotated_at, expires_at, jkt from refresh_token
      where id = $1"
 );
 statement!(
@@ -37,6 +37,8 @@ pub struct Family {
     pub rotated_at: i64,
     /// Milliseconds UTC; no rotation moves it (attacks row 10).
     pub expires_at: i64,
+    /// Thumbprint of the key to which it is bound (RFC 9449 §5).
+    pub jkt: Option<String>,
 }
 
 /// Writes a new family.
@@ -50,8 +52,10 @@ pub async fn create(
     grant_id: &str,
     now: i64,
     expires_at: i64,
+    jkt: Option<&str>,
 ) -> Result<(), StoreError> {
-    tx.execute(&CREATE, args![id, secret_hash, grant_id, now, expires_at]).await.map(drop)
+    let row = args![id, secret_hash, grant_id, now, expires_at, jkt];
+    tx.execute(&CREATE, row).await.map(drop)
 }
 
 /// A family, expired or not.
@@ -66,6 +70,7 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Family>, StoreError> {
         grant_id: row.text("grant_id")?,
         rotated_at: row.int("rotated_at")?,
         expires_at: row.int("expires_at")?,
+        jkt: row.text_opt("jkt")?,
     }))
 }
 

@@ -17,5 +17,6 @@ pub mod session;
 pub mod state;
 
 pub use oidc::resource;
+pub use oidc::sender::Sender;
 pub use router::router;
 pub use state::State;

@@ -14,7 +14,7 @@ pub fn router(state: State) -> Router {
     let guarded = pages::router().merge(oidc::guarded());
     let guarded = guarded.layer(middleware::from_fn_with_state(state.clone(), same_origin));
     guarded
-        .merge(oidc::router())
+        .merge(oidc::router(&state))
         // Attacks row 42.
         .layer(DefaultBodyLimit::max(state.settings.max_body_bytes))
         .layer(middleware::from_fn_with_state(state.clone(), headers))
@@ -101,13 +101,13 @@ pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
     if preflight {
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, dpop"),
             (header::ACCESS_CONTROL_MAX_AGE, "3600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
     } else {
-        let exposed = HeaderValue::from_static("www-authenticate");
+        let exposed = HeaderValue::from_static("www-authenticate, dpop-nonce");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     response

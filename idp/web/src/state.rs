@@ -117,6 +117,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Peers whose `X-Forwarded-For` is believed (attacks row 49).
     pub trusted_proxies: Vec<crate::network::Block>,
+    /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
+    pub require_dpop_nonce: bool,
     /// Rates.
     pub limits: Limits,
     /// Lifetimes of sessions.
@@ -149,6 +151,7 @@ impl Settings {
             simulator_notice: false,
             max_body_bytes: 256 * 1024,
             trusted_proxies: Vec::new(),
+            require_dpop_nonce: false,
             limits: Limits::default(),
             sessions: Sessions::default(),
             lifetimes: Lifetimes::default(),
@@ -185,6 +188,8 @@ pub struct Parts {
     pub(crate) salt: [u8; 32],
     /// From which successors of refresh tokens are derived.
     pub(crate) refresh_key: aws_lc_rs::hmac::Key,
+    /// From which the nonces of DPoP proofs are derived.
+    pub(crate) nonce_key: aws_lc_rs::hmac::Key,
 }
 
 /// Everything that a request can reach. Clones share it.
@@ -215,6 +220,7 @@ impl State {
         let passwords = crate::pages::Hasher::new(settings.hashing);
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;
+        let nonce = db.vault().derive("dpop.nonce")?;
         let metadata = idp_protocol::metadata::document(&settings.offer()).to_string();
         Ok(Self(Arc::new(Parts {
             metadata: metadata.into(),
@@ -222,6 +228,7 @@ impl State {
             clients: Clients::default(),
             salt,
             refresh_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &refresh),
+            nonce_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &nonce),
             db,
             ambient,
             settings,

@@ -58,13 +58,26 @@ pub trait Identity: Send + Sync {
     ) -> Result<BTreeMap<String, String>, PortError>;
 }
 
-/// Why an access token opens nothing (RFC 6750 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BearerError {
-    /// Expired, revoked, malformed, or nobody's.
-    Invalid,
-    /// It does not carry the scope.
-    InsufficientScope,
+/// A partner's call with an access token, as it came over HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct BearerCall {
+    /// Its method.
+    pub method: String,
+    /// Its path, without a query.
+    pub path: String,
+    /// The `Authorization` header.
+    pub authorization: String,
+    /// The `DPoP` headers (RFC 9449 §4.1).
+    pub proofs: Vec<String>,
+}
+
+/// Why a call opens nothing (RFC 6750 §3.1, RFC 9449 §7.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerRefused {
+    /// The error's code.
+    pub code: &'static str,
+    /// Headers of the answer, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// Reads the access tokens that partners present to the hall. Implemented by the identity half.
@@ -72,7 +85,7 @@ pub enum BearerError {
 pub trait Bearers: Send + Sync {
     /// The hall's subject of the citizen who consented to the scope `cases`. The look is a line
     /// in their audit trail.
-    async fn cases(&self, token: &str) -> Result<Result<String, BearerError>, PortError>;
+    async fn cases(&self, call: &BearerCall) -> Result<Result<String, BearerRefused>, PortError>;
 }
 
 /// A counterpart outside: SMS gateway, express carrier, payment gateway. The outbox worker calls

@@ -2,50 +2,78 @@
 //! `cases`): where they stand, not what was written in them.
 
 use axum::Json;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{FromRequestParts, Path, State as Shared};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
 use plugins_engine::view::{CaseLine, CaseView};
-use plugins_hall::port::{BearerError, PortError};
+use plugins_hall::port::{BearerCall, BearerRefused, PortError};
 use serde_json::{Value, json};
 
 use crate::State;
 use crate::fault::Fault;
 
-/// RFC 6750 §3: the scheme, and why the token was refused.
-fn refused(error: Option<BearerError>) -> Response {
-    let (status, code) = match error {
-        None => (StatusCode::UNAUTHORIZED, None),
-        Some(BearerError::Invalid) => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
-        Some(BearerError::InsufficientScope) => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
-    };
-    let challenge = match code {
-        // RFC 6750 §3.1: a call without a token is told the scheme and no error.
-        None => "Bearer realm=\"tongban\", scope=\"cases\"".to_owned(),
-        Some(code) => format!("Bearer realm=\"tongban\", scope=\"cases\", error=\"{code}\""),
-    };
-    let body = json!({ "error": code.unwrap_or("invalid_request") });
-    let mut response = (status, Json(body)).into_response();
-    if let Ok(value) = HeaderValue::from_str(&challenge) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+/// RFC 6750 §3.1: a call without a token is told the schemes and no error.
+const SCHEMES: [&str; 2] = [
+    "Bearer realm=\"tongban\", scope=\"cases\"",
+    "DPoP realm=\"tongban\", scope=\"cases\", algs=\"ES256 PS256 EdDSA\"",
+];
+
+fn strange() -> Response {
+    let body = Json(json!({ "error": "invalid_request" }));
+    let mut response = (StatusCode::UNAUTHORIZED, body).into_response();
+    for scheme in SCHEMES {
+        response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     response
 }
 
-/// RFC 6750 §2.1: the token stands in the header; RFC 9110 §11.1: the scheme's name in any case.
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// RFC 6750 §3.1, RFC 9449 §7.1: why the call was refused.
+fn refused(refusal: &BearerRefused) -> Response {
+    let status = match refusal.code {
+        "insufficient_scope" => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let mut response = (status, Json(json!({ "error": refusal.code }))).into_response();
+    for (name, value) in &refusal.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().append(*name, value);
+        }
+    }
+    response
 }
 
-async fn subject(state: &State, headers: &HeaderMap) -> Result<Result<String, Response>, Fault> {
-    let Some(token) = token(headers) else { return Ok(Err(refused(None))) };
-    let asked = state.bearers.cases(token).await;
+/// A call as it came; none without an access token.
+pub struct Call(Option<BearerCall>);
+
+impl<S: Sync> FromRequestParts<S> for Call {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let authorization = parts.headers.get(header::AUTHORIZATION).map(text);
+        // RFC 9110 §11.1: the scheme's name in any case.
+        let scheme = |value: &String| {
+            let name = value.split(' ').next().unwrap_or_default();
+            name.eq_ignore_ascii_case("bearer") || name.eq_ignore_ascii_case("dpop")
+        };
+        Ok(Self(authorization.filter(scheme).map(|authorization| BearerCall {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            authorization,
+            proofs: parts.headers.get_all("dpop").iter().map(text).collect(),
+        })))
+    }
+}
+
+async fn subject(state: &State, call: &Call) -> Result<Result<String, Response>, Fault> {
+    let Some(call) = &call.0 else { return Ok(Err(strange())) };
+    let asked = state.bearers.cases(call).await;
     let busy = |cause: PortError| {
         Fault::caused(StatusCode::SERVICE_UNAVAILABLE, "busy", format!("{cause}: {}", cause.cause))
     };
     let answer = asked.map_err(busy)?;
-    Ok(answer.map_err(|error| refused(Some(error))))
+    Ok(answer.map_err(|refusal| refused(&refusal)))
 }
 
 fn line(case: &CaseLine) -> Value {
@@ -72,8 +100,8 @@ fn whole(case: &CaseView) -> Value {
 ///
 /// # Errors
 /// 401 and 403 as RFC 6750 has them.
-pub async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Fault> {
-    let subject = match subject(&state, &headers).await? {
+pub async fn list(Shared(state): Shared<State>, call: Call) -> Result<Response, Fault> {
+    let subject = match subject(&state, &call).await? {
         Ok(subject) => subject,
         Err(refused) => return Ok(refused),
     };
@@ -88,10 +116,10 @@ pub async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Re
 /// As [`list`]; 404 for a case that is another's.
 pub async fn one(
     Shared(state): Shared<State>,
-    headers: HeaderMap,
+    call: Call,
     Path(number): Path<String>,
 ) -> Result<Response, Fault> {
-    let subject = match subject(&state, &headers).await? {
+    let subject = match subject(&state, &call).await? {
         Ok(subject) => subject,
         Err(refused) => return Ok(refused),
     };

@@ -63,6 +63,13 @@ impl<'t> Unverified<'t> {
         self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name)
     }
 
+    /// The key that stands in the header: of use only where the token is about that very key
+    /// (RFC 9449 §4.2); everywhere else it is an attacker's (attacks row 11).
+    #[must_use]
+    pub fn jwk(&self) -> Option<&Value> {
+        self.header.get("jwk").filter(|key| key.is_object())
+    }
+
     /// The kind of token that it says it is, without the prefix that RFC 7515 §4.1.9 lets away.
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
@@ -172,6 +179,43 @@ pub enum KeyFault {
     Unusable,
 }
 
+/// Whether a key holds what its owner alone should know (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
+#[must_use]
+pub fn is_private(key: &Value) -> bool {
+    let secret = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    secret.iter().any(|name| key.get(name).is_some())
+}
+
+/// The thumbprint of a key with SHA-256 (RFC 7638 §3), base64url.
+///
+/// # Errors
+/// [`JoseError::Key`] if it is no key that this provider can use.
+pub fn thumbprint(key: &Value) -> Result<String, JoseError> {
+    let text = |name: &str| key.get(name).and_then(Value::as_str).ok_or(JoseError::Key);
+    // RFC 7638 §3.2: the required members in lexicographic order, without whitespace.
+    let members: &[&str] = match text("kty")? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "RSA" => &["e", "kty", "n"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return Err(JoseError::Key),
+    };
+    let mut plain = serde_json::Map::new();
+    for name in members {
+        plain.insert((*name).to_owned(), text(name)?.into());
+    }
+    let hash = aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA256,
+        Value::Object(plain).to_string().as_bytes(),
+    );
+    Ok(URL_SAFE_NO_PAD.encode(hash))
+}
+
+/// A NumericDate, whole seconds (RFC 7519 §2: it may have a fraction).
+#[must_use]
+pub fn seconds(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+}
+
 /// Checks a client's key set as it is registered (RFC 7517 §5, §9.3).
 ///
 /// # Errors
@@ -181,9 +225,7 @@ pub fn registrable(jwks: &Value) -> Result<(), KeyFault> {
     if !(1..=16).contains(&keys.len()) || !keys.iter().all(Value::is_object) {
         return Err(KeyFault::Shape);
     }
-    // RFC 7518 §6.2.2, §6.3.2, §6.4.1: the private members of every kind of key.
-    let secret = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    if keys.iter().any(|key| secret.iter().any(|name| key.get(name).is_some())) {
+    if keys.iter().any(is_private) {
         return Err(KeyFault::Private);
     }
     let mut names: Vec<&Value> = keys.iter().filter_map(|key| key.get("kid")).collect();

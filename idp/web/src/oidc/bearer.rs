@@ -5,10 +5,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
 use idp_protocol::jose::{Algorithm, Unverified};
+use idp_protocol::{ErrorCode, ProtocolError, dpop};
 use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
 use super::believed::Access;
+use super::reply::Failure;
+use super::sender::{self, Sender};
 use crate::State;
 
 /// The claims of a token that we signed and that has not expired; whether it was revoked is
@@ -71,11 +74,71 @@ pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands
         .await
 }
 
-/// The challenge of a refused call (RFC 6750 §3); without an error for a call without a token.
-pub(crate) fn challenge(error: Option<&str>) -> HeaderValue {
-    let text = match error {
-        Some(code) => format!("Bearer realm=\"tongban\", error=\"{code}\""),
-        None => "Bearer realm=\"tongban\"".to_owned(),
+/// The scheme under which a token came (RFC 6750 §2.1, RFC 9449 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever holds it may use it.
+    Bearer,
+    /// With a proof of its key.
+    Dpop,
+}
+
+/// The token of an `Authorization` header; RFC 9110 §11.1: the scheme's name in any case.
+#[must_use]
+pub fn presented(authorization: &str) -> Option<(Scheme, &str)> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    let scheme = match scheme {
+        bearer if bearer.eq_ignore_ascii_case("bearer") => Scheme::Bearer,
+        dpop if dpop.eq_ignore_ascii_case("dpop") => Scheme::Dpop,
+        _ => return None,
     };
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+    Some((scheme, token.trim()))
+}
+
+/// Whether the sender holds the key to which a token is bound (RFC 9449 §7.1, RFC 8705 §3).
+///
+/// # Errors
+/// `invalid_token` for a bound token that comes without its key, or an unbound one that comes with
+/// the scheme `DPoP`; `invalid_dpop_proof` and `use_dpop_nonce` for the proof itself.
+pub(crate) async fn held(
+    state: &State,
+    sender: &Sender,
+    scheme: Scheme,
+    token: &str,
+    access: &Access,
+) -> Result<(), Failure> {
+    let wrong = ProtocolError::invalid_token("The access token is bound to a key of another.");
+    let bound = access.cnf.clone().unwrap_or_default();
+    match (&bound.jkt, scheme) {
+        // RFC 9449 §7.2: a bound token is not taken as a bearer token (attacks row 15).
+        (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => Err(wrong.into()),
+        (None, Scheme::Bearer) => Ok(()),
+        (Some(jkt), Scheme::Dpop) => {
+            let proven = sender::proven(state, sender, Some(token)).await?;
+            match proven.jkt {
+                Some(held) if held == *jkt => Ok(()),
+                Some(_) => Err(wrong.into()),
+                None => {
+                    let text = "The DPoP proof is missing.";
+                    Err(ProtocolError::new(ErrorCode::InvalidDpopProof, text).into())
+                }
+            }
+        }
+    }
+}
+
+/// Challenges of a refused call (RFC 6750 §3, RFC 9449 §7.1); without an error for a call without a
+/// token, which may choose the scheme.
+#[must_use]
+pub fn challenges(error: Option<&str>, scheme: Option<Scheme>) -> Vec<HeaderValue> {
+    let error = error.map(|code| format!(", error=\"{code}\"")).unwrap_or_default();
+    let names: Vec<&str> = dpop::ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
+    let bearer = format!("Bearer realm=\"tongban\"{error}");
+    let dpop = format!("DPoP realm=\"tongban\"{error}, algs=\"{}\"", names.join(" "));
+    let told: &[String] = match scheme {
+        Some(Scheme::Bearer) => &[bearer],
+        Some(Scheme::Dpop) => &[dpop],
+        None => &[bearer, dpop],
+    };
+    told.iter().filter_map(|text| HeaderValue::from_str(text).ok()).collect()
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use serde::Deserialize;
 
+use super::issue::Binding;
+
 /// Tokens kept; beyond, the cache begins anew.
 const MOST: usize = 20_000;
 
@@ -24,6 +26,9 @@ pub(crate) struct Access {
     /// The grant that it came from; none for client credentials.
     #[serde(default)]
     pub(crate) gid: Option<String>,
+    /// The key to which it is bound.
+    #[serde(default)]
+    pub(crate) cnf: Option<Binding>,
 }
 
 type Digest = [u8; 32];

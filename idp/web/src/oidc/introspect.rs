@@ -11,6 +11,7 @@ use idp_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
 use super::bearer::{self, Stands};
+use super::issue::Binding;
 use super::reply::Failure;
 use super::request::{self, Body};
 use super::{client_auth, subject};
@@ -61,7 +62,7 @@ async fn access_token(
     }
     let mut answer = json!({
         "active": true,
-        "token_type": "Bearer",
+        "token_type": access.cnf.as_ref().map_or("Bearer", Binding::token_type),
         "client_id": access.client_id,
         "sub": access.sub,
         "iss": access.iss,
@@ -70,8 +71,14 @@ async fn access_token(
         "iat": access.iat,
         "jti": access.jti,
     });
-    if let Some(members) = answer.as_object_mut().filter(|_| !access.scope.is_empty()) {
-        members.insert("scope".to_owned(), access.scope.clone().into());
+    if let Some(members) = answer.as_object_mut() {
+        if !access.scope.is_empty() {
+            members.insert("scope".to_owned(), access.scope.clone().into());
+        }
+        // RFC 9449 §6.2, RFC 8705 §3.2: whoever is shown the token must ask for its key.
+        if let Some(cnf) = &access.cnf {
+            members.insert("cnf".to_owned(), json!(cnf));
+        }
     }
     Ok(Some(answer))
 }

@@ -1,7 +1,7 @@
 //! Protocol endpoints: each a file whose body is the ordered list of its checks.
 
 mod authorize;
-mod bearer;
+pub mod bearer;
 pub(crate) mod believed;
 mod check_session;
 mod claims;
@@ -15,6 +15,7 @@ mod reply;
 mod request;
 pub mod resource;
 mod revoke;
+pub mod sender;
 pub(crate) mod subject;
 mod token;
 mod userinfo;
@@ -30,16 +31,20 @@ use crate::router::cross_origin;
 
 /// Endpoints that other sites and programs call. None of them acts on a cookie alone: what a
 /// browser brings from elsewhere is checked against the registration.
-pub(crate) fn router() -> Router<State> {
+pub(crate) fn router(state: &State) -> Router<State> {
+    // Endpoints at which clients prove that they hold a key.
+    let proving = Router::new()
+        .route("/oauth2/token", post(token::token))
+        .route("/oauth2/userinfo", get(userinfo::by_get).post(userinfo::by_post))
+        .layer(middleware::from_fn_with_state(state.clone(), sender::offer_nonce));
     // Endpoints that browsers' programs call without cookies.
     let open = Router::new()
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
         .route("/oauth2/jwks", get(discovery::jwks))
         .route("/oauth2/device_authorization", post(device_authorization::begin))
-        .route("/oauth2/token", post(token::token))
         .route("/oauth2/revoke", post(revoke::revoke))
-        .route("/oauth2/userinfo", get(userinfo::by_get).post(userinfo::by_post))
+        .merge(proving)
         .layer(middleware::from_fn(cross_origin));
     Router::new()
         .route("/oauth2/authorize", get(authorize::by_get).post(authorize::by_post))

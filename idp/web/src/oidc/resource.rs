@@ -1,50 +1,87 @@
 //! What an access token opens outside of this room: the hall as a resource server of ours.
 
+use http::HeaderValue;
+use idp_protocol::ErrorCode;
 use idp_protocol::scope::Scope;
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
-use super::bearer::{self, Stands};
+use super::bearer::{self, Scheme, Stands};
+use super::reply::Failure;
+use super::sender::{self, Sender};
 use super::subject;
 use crate::State;
 use crate::session::Who;
 
-/// Why a token opens nothing (RFC 6750 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Expired, revoked, malformed, nobody's, or of an account that the gate holds back.
-    InvalidToken,
-    /// It does not carry the scope.
-    InsufficientScope,
+/// Why a call opens nothing: the error's code (RFC 6750 §3.1, RFC 9449 §7.1) and the challenges of
+/// the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// `invalid_token`, `insufficient_scope`, `invalid_dpop_proof` or `use_dpop_nonce`.
+    pub code: ErrorCode,
+    /// Values of `WWW-Authenticate`.
+    pub challenges: Vec<HeaderValue>,
+    /// The nonce for the next proof, where one is asked for (RFC 9449 §9).
+    pub nonce: Option<String>,
 }
 
-/// The citizen behind a partner's access token of a scope, by the name that our own client
+/// A call with an access token, as it came.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The `Authorization` header.
+    pub authorization: String,
+    /// What it shows of its sender.
+    pub sender: Sender,
+}
+
+fn refuse(code: ErrorCode, scheme: Scheme) -> Refusal {
+    let challenges = bearer::challenges(Some(code.as_str()), Some(scheme));
+    Refusal { code, challenges, nonce: None }
+}
+
+/// The citizen behind a partner's call with an access token of a scope, by the name that our own client
 /// `reader` knows them by. That the partner looked is a line in the citizen's audit trail.
 ///
 /// # Errors
 /// As the database says; a refused token is a value.
 pub async fn citizen(
     state: &State,
-    token: &str,
+    call: &Call,
     scope: &'static str,
     reader: &str,
 ) -> Result<Result<String, Refusal>, StoreError> {
+    let Some((scheme, token)) = bearer::presented(&call.authorization) else {
+        return Ok(Err(refuse(ErrorCode::InvalidToken, Scheme::Bearer)));
+    };
+    let invalid = || Ok(Err(refuse(ErrorCode::InvalidToken, scheme)));
     // RFC 9068 §4: type, signature, issuer, audience, expiry.
     let Some(access) = bearer::believe(state, token).await? else {
-        return Ok(Err(Refusal::InvalidToken));
+        return invalid();
     };
+    // RFC 9449 §7.1, RFC 8705 §3: the key that goes with it.
+    match bearer::held(state, &call.sender, scheme, token, &access).await {
+        Ok(()) => {}
+        Err(Failure::Protocol(error)) => {
+            let nonce = (error.code == ErrorCode::UseDpopNonce).then(|| sender::fresh_nonce(state));
+            return Ok(Err(Refusal { nonce, ..refuse(error.code, scheme) }));
+        }
+        Err(failure) => {
+            let (_, error) = failure.told();
+            return Err(StoreError::Data(error.to_string()));
+        }
+    }
     // RFC 7009: a revoked token or grant opens nothing; a client alone is no citizen.
     let Stands::Grant(grant) = bearer::stands(state, &access).await? else {
-        return Ok(Err(Refusal::InvalidToken));
+        return invalid();
     };
     // RFC 6750 §3.1 insufficient_scope.
     if !Scope::parse(&access.scope).unwrap_or_default().has(scope) {
-        return Ok(Err(Refusal::InsufficientScope));
+        return Ok(Err(refuse(ErrorCode::InsufficientScope, scheme)));
     }
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let (Who::Citizen(person), Some(reader)) = (&who, state.clients.find(state, reader).await?)
     else {
-        return Ok(Err(Refusal::InvalidToken));
+        return invalid();
     };
     let line = audit::Line {
         at: state.now(),
@@ -72,7 +109,7 @@ pub async fn citizen(
         })
         .await?;
     if !open {
-        return Ok(Err(Refusal::InvalidToken));
+        return invalid();
     }
     Ok(Ok(subject::of(state, &reader.client, &who)))
 }

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, extract};
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use idp_protocol::claims::{for_userinfo, group};
 use idp_protocol::scope::Scope;
 use idp_protocol::{ErrorCode, ProtocolError};
@@ -10,9 +10,10 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 use serde_json::{Map, Value};
 
-use super::bearer::{self, Stands};
+use super::bearer::{self, Scheme, Stands};
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sender::Sender;
 use super::{claims, subject};
 use crate::session::Who;
 use crate::{State, cookie};
@@ -20,74 +21,103 @@ use crate::{State, cookie};
 const REFUSED: ProtocolError =
     ProtocolError::invalid_token("The access token is expired, revoked or malformed.");
 
+/// A token as it was presented.
+struct Shown {
+    scheme: Scheme,
+    token: String,
+}
+
 /// GET: the token in the header (RFC 6750 §2.1).
 pub(crate) async fn by_get(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
+    sender: Sender,
 ) -> Response {
-    respond(answer(&state, in_header(&headers)).await, &headers)
+    let shown = in_header(&headers);
+    let scheme = shown.as_ref().map(|shown| shown.scheme);
+    respond(answer(&state, &sender, shown).await, scheme, &headers)
 }
 
 /// POST: the token in the header or in the body (RFC 6750 §2.1, §2.2).
 pub(crate) async fn by_post(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
+    sender: Sender,
     body: Body,
 ) -> Response {
     let sent = match in_body(&headers, body) {
         Ok(sent) => sent,
         Err(failure) => return failure.body(&headers),
     };
-    match (in_header(&headers), sent) {
+    let shown = match (in_header(&headers), sent) {
         // RFC 6750 §2: not more than one method in a request.
-        (Some(_), Some(_)) => {
+        (Some(shown), Some(_)) => {
             let text = "The access token stands in the header and in the body.";
-            respond(Err(Some(ProtocolError::invalid_request(text).into())), &headers)
+            let refused = Err(Some(ProtocolError::invalid_request(text).into()));
+            return respond(refused, Some(shown.scheme), &headers);
         }
-        (header, body) => respond(answer(&state, header.or(body)).await, &headers),
-    }
+        (header, body) => header.or(body),
+    };
+    let scheme = shown.as_ref().map(|shown| shown.scheme);
+    respond(answer(&state, &sender, shown).await, scheme, &headers)
 }
 
-fn in_body(headers: &HeaderMap, body: Body) -> Result<Option<String>, Failure> {
+fn in_body(headers: &HeaderMap, body: Body) -> Result<Option<Shown>, Failure> {
     let empty = body.as_ref().is_ok_and(bytes::Bytes::is_empty);
     if empty && !headers.contains_key(header::CONTENT_TYPE) {
         return Ok(None);
     }
     let form = request::form(headers, body)?;
-    Ok(form.get("access_token").map(str::to_owned))
+    let token = form.get("access_token").map(str::to_owned);
+    Ok(token.map(|token| Shown { scheme: Scheme::Bearer, token }))
 }
 
-fn in_header(headers: &HeaderMap) -> Option<String> {
+fn in_header(headers: &HeaderMap) -> Option<Shown> {
     let value = cookie::header(headers, header::AUTHORIZATION)?;
-    // RFC 9110 §11.1: the scheme's name is case-insensitive.
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    let (scheme, token) = bearer::presented(value)?;
+    Some(Shown { scheme, token: token.to_owned() })
 }
 
-fn respond(answer: Result<Map<String, Value>, Option<Failure>>, headers: &HeaderMap) -> Response {
+fn respond(
+    answer: Result<Map<String, Value>, Option<Failure>>,
+    scheme: Option<Scheme>,
+    headers: &HeaderMap,
+) -> Response {
     let (mut response, error) = match answer {
         Ok(claims) => return Json(claims).into_response(),
-        // RFC 6750 §3.1: a call without a token is told the scheme and no error.
-        Err(None) => (http::StatusCode::UNAUTHORIZED.into_response(), None),
+        // RFC 6750 §3.1: a call without a token is told the schemes and no error.
+        Err(None) => (StatusCode::UNAUTHORIZED.into_response(), None),
         Err(Some(Failure::Protocol(error))) => {
-            let code = error.code.as_str();
-            (Failure::Protocol(error).body(headers), Some(code))
+            let code = error.code;
+            let failure = match code {
+                // RFC 9449 §7.1: at a resource a refused proof is a 401, as a refused token is.
+                ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => {
+                    Failure::Status(StatusCode::UNAUTHORIZED, error)
+                }
+                _ => Failure::Protocol(error),
+            };
+            (failure.body(headers), Some(code.as_str()))
         }
         Err(Some(failure)) => return failure.body(headers),
     };
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer::challenge(error));
+    for challenge in bearer::challenges(error, scheme) {
+        response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+    }
     response
 }
 
 async fn answer(
     state: &State,
-    token: Option<String>,
+    sender: &Sender,
+    shown: Option<Shown>,
 ) -> Result<Map<String, Value>, Option<Failure>> {
-    let token = token.ok_or(None)?;
+    let Shown { scheme, token } = shown.ok_or(None)?;
     let told = |failure: Failure| Some(failure);
     let failed = |cause: StoreError| Some(Failure::from(cause));
     let access = bearer::believe(state, &token).await.map_err(failed)?;
     let access = access.ok_or(told(REFUSED.into()))?;
+    // RFC 9449 §7.1, RFC 8705 §3: the key that goes with it.
+    bearer::held(state, sender, scheme, &token, &access).await.map_err(told)?;
     let grant = match bearer::stands(state, &access).await.map_err(failed)? {
         Stands::Grant(grant) => grant,
         Stands::No | Stands::Client => return Err(told(REFUSED.into())),

@@ -4,6 +4,7 @@ mod attacks;
 mod codes;
 mod cookies;
 mod devices;
+mod dpop;
 mod floods;
 mod flows;
 mod house;

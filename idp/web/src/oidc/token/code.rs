@@ -17,6 +17,8 @@ pub(super) struct Sent {
     pub(super) code: String,
     pub(super) redirect_uri: Option<String>,
     pub(super) code_verifier: Option<String>,
+    /// Thumbprint of the DPoP key that the request proved.
+    pub(super) jkt: Option<String>,
 }
 
 struct Redeemed {
@@ -37,16 +39,20 @@ pub(super) async fn redeem(state: &State, asker: &Asker, sent: Sent) -> Result<A
     let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
     let (now, id) = (state.now(), client.client_id.clone());
     let (made, lifetime) = (family.clone(), state.settings.lifetimes.refresh_ms);
+    let kept = asker.keeps();
     let outcome: Outcome = state
         .db
         .write("redeem_code", move |tx: &mut Tx| {
             let (token, sent, id, made) = (token.clone(), sent.clone(), id.clone(), made.clone());
+            let kept = kept.clone();
             Box::pin(async move {
                 let outcome = take(tx, &token, &sent, &id, now).await?;
                 if let (Ok(redeemed), Some(made)) = (&outcome, made) {
                     let (stored, grant) = (made.stored(), &redeemed.grant.id);
                     let until = redeemed.grant.expires_at.min(now + lifetime);
-                    idp_store::refresh::create(tx, &made.id, &stored, grant, now, until).await?;
+                    let kept = kept.as_deref();
+                    idp_store::refresh::create(tx, &made.id, &stored, grant, now, until, kept)
+                        .await?;
                 }
                 Ok::<_, StoreError>(outcome)
             })
@@ -105,6 +111,11 @@ async fn take(
     let Some(grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
         return Ok(Err(REFUSED));
     };
+    // RFC 9449 §10: the code is bound to a key (attacks row 8).
+    if grant.detail.code_jkt.is_some() && grant.detail.code_jkt != sent.jkt {
+        let text = "The code is bound to another key than the DPoP proof's.";
+        return Ok(Err(ProtocolError::invalid_grant(text)));
+    }
     // Attacks row 26.
     if !super::gate(tx, &grant).await? {
         return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));

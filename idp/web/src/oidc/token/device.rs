@@ -27,16 +27,19 @@ pub(super) async fn redeem(state: &State, asker: &Asker, text: &str) -> Result<A
     let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
     let (now, id) = (state.now(), client.client_id.clone());
     let (made, lifetime) = (family.clone(), state.settings.lifetimes.refresh_ms);
+    let kept = asker.keeps();
     let outcome: Outcome = state
         .db
         .write("redeem_device_code", move |tx: &mut Tx| {
             let (token, id, made) = (token.clone(), id.clone(), made.clone());
+            let kept = kept.clone();
             Box::pin(async move {
                 let outcome = take(tx, &token, &id, now).await?;
                 if let (Ok(grant), Some(made)) = (&outcome, made) {
                     let until = grant.expires_at.min(now + lifetime);
                     let stored = made.stored();
-                    idp_store::refresh::create(tx, &made.id, &stored, &grant.id, now, until)
+                    let (kept, grant) = (kept.as_deref(), &grant.id);
+                    idp_store::refresh::create(tx, &made.id, &stored, grant, now, until, kept)
                         .await?;
                 }
                 Ok::<_, StoreError>(outcome)

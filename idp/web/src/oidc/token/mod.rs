@@ -18,6 +18,7 @@ use super::client_auth;
 use super::issue::{Answer, Binding};
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sender::{self, Sender};
 use crate::State;
 use crate::clients::Known;
 
@@ -29,32 +30,49 @@ pub(super) struct Asker {
     pub(super) binding: Binding,
 }
 
+impl Asker {
+    /// RFC 9449 §5: the key to which the refresh tokens of a client without credentials are bound.
+    fn keeps(&self) -> Option<String> {
+        self.binding.jkt.clone().filter(|_| self.known.client.is_public())
+    }
+}
+
 /// The endpoint.
 pub(crate) async fn token(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
+    sender: Sender,
     body: Body,
 ) -> Response {
-    match answer(&state, &headers, body).await {
+    match answer(&state, &headers, &sender, body).await {
         Ok(answer) => answer.response(),
         Err(failure) => failure.body(&headers),
     }
 }
 
-async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Answer, Failure> {
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    sender: &Sender,
+    body: Body,
+) -> Result<Answer, Failure> {
     let body = request::form(headers, body)?;
     // RFC 6749 §3.2.1: who asks, before what is asked.
     let known = client_auth::client(state, headers, &body, "/oauth2/token").await?;
-    let asker = Asker { known, binding: Binding::default() };
-    let client = &asker.known.client;
     let grant = Grant::read(&body)?;
     // RFC 6749 §5.2 unauthorized_client: registered for this grant.
-    if !client.may(grant.name()) {
+    if !known.client.may(grant.name()) {
         return Err(ProtocolError::unauthorized_client("The client may not use this grant.").into());
     }
+    // RFC 9449 §5, FAPI 2.0 §5.3.2.1: who holds which key.
+    let binding = sender::proven(state, sender, None).await?;
+    let binding = sender::demanded(&known.client.rules(), binding)?;
+    let asker = Asker { known, binding };
     match grant {
         Grant::Code { code, redirect_uri, code_verifier } => {
-            code::redeem(state, &asker, code::Sent { code, redirect_uri, code_verifier }).await
+            let jkt = asker.binding.jkt.clone();
+            let sent = code::Sent { code, redirect_uri, code_verifier, jkt };
+            code::redeem(state, &asker, sent).await
         }
         Grant::Refresh { refresh_token, scope } => {
             refresh::refresh(state, &asker, refresh_token, scope).await

@@ -2,7 +2,8 @@
 //!
 //! A family is one row. The successor's secret is derived from the presented one under a key that
 //! is not in the database, so that a client whose answer was lost may ask again within a short
-//! window and gets the very same successor; every other reuse ends the family.
+//! window and gets the very same successor; every other reuse ends the family. Where the client's
+//! rules say that tokens are guarded by a key already, a refresh token stays as it is.
 
 use std::sync::Arc;
 
@@ -44,9 +45,12 @@ pub(super) async fn refresh(
 ) -> Result<Answer, Failure> {
     let client = &asker.known.client;
     let token = Token::parse("tbr_", &text).ok_or(REFUSED)?;
-    let next = successor(&state.refresh_key, &token);
+    // FAPI 2.0 §5.3.2.1: no rotation for clients whose refresh tokens nobody else can use.
+    let stays = client.rules().refresh_stays;
+    let next = if stays { token.secret.clone() } else { successor(&state.refresh_key, &token) };
     let turn = Turn {
-        next: ambient::hash(&next),
+        next: (!stays).then(|| ambient::hash(&next)),
+        jkt: asker.binding.jkt.clone(),
         client: client.clone(),
         asked: asked.clone(),
         now: state.now(),
@@ -82,8 +86,10 @@ fn granted(grant: &Grant, client: &Client) -> Scope {
 #[derive(Clone)]
 struct Turn {
     token: Token,
-    /// Digest of the successor's secret.
-    next: String,
+    /// Digest of the successor's secret, if it rotates.
+    next: Option<String>,
+    /// Thumbprint of the DPoP key that the request proved.
+    jkt: Option<String>,
     client: Arc<Client>,
     asked: Option<Scope>,
     now: i64,
@@ -102,6 +108,10 @@ impl Turn {
         };
         // RFC 6749 §6: issued to this client (attacks row 10).
         if grant.client_id != self.client.client_id || family.expires_at <= self.now {
+            return Ok(Err(REFUSED));
+        }
+        // RFC 9449 §5: bound to the key of a client without credentials.
+        if family.jkt.is_some() && family.jkt != self.jkt {
             return Ok(Err(REFUSED));
         }
         let current = self.token.matches(&family.secret_hash);
@@ -126,10 +136,10 @@ impl Turn {
         if !super::gate(tx, &grant).await? {
             return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
         }
-        if current {
+        if let Some(next) = self.next.as_ref().filter(|_| current) {
             let (from, now) = (&family.secret_hash, self.now);
             // Lost against the same token at the same moment: run again, as a retry.
-            if !idp_store::refresh::rotate(tx, id, from, &self.next, now).await? {
+            if !idp_store::refresh::rotate(tx, id, from, next, now).await? {
                 return Err(tx.lose());
             }
         }

@@ -1,0 +1,38 @@
+//! DPoP proofs that were used: each is good for one request (RFC 9449 §11.1).
+
+use crate::{StoreError, Tx, args, statement};
+
+statement!(
+    USE,
+    "insert into used_proof (id, expires_at) values ($1, $2) on conflict (id) do nothing"
+);
+statement!(
+    PRUNE,
+    "delete from used_proof where id in
+     (select id from used_proof where expires_at < $1 limit 200)"
+);
+
+/// Uses the proof `jti` of a key, which names `issued` (seconds UTC) as its time and has to be
+/// remembered until `expires_at` (milliseconds UTC); false if it was used before (attacks row 15).
+///
+/// # Errors
+/// As the database says.
+pub async fn spend(
+    tx: &mut Tx,
+    jkt: &str,
+    jti: &str,
+    issued: i64,
+    expires_at: i64,
+) -> Result<bool, StoreError> {
+    let hash = tx.vault().blind("dpop.jti", &format!("{jkt} {jti}"));
+    let id = format!("{issued:011x}.{hash}");
+    Ok(tx.execute(&USE, args![id, expires_at]).await? == 1)
+}
+
+/// Forgets up to 200 that nobody could use any more before `before`.
+///
+/// # Errors
+/// As the database says.
+pub async fn prune(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    tx.execute(&PRUNE, args![before]).await
+}

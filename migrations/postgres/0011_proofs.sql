@@ -1,0 +1,10 @@
+-- DPoP proofs that were used (RFC 9449 §11.1). The id begins with the time that the proof itself
+-- names, so that rows arrive in order. Distribution column: id.
+create table used_proof (
+    id text primary key,
+    expires_at bigint not null
+);
+create index used_proof_expiry on used_proof (expires_at);
+
+-- The key to which the refresh tokens of a public client are bound (RFC 9449 §5).
+alter table refresh_token add column jkt text;
