@@ -5,6 +5,7 @@
 pub mod acr;
 pub mod assertion;
 pub mod authorize;
+pub mod certificate;
 pub mod claims;
 pub mod client;
 pub mod compare;

@@ -14,8 +14,10 @@ pub struct Offer {
     pub implicit_and_hybrid: bool,
     /// Clients can register themselves, with a token or without.
     pub registration: bool,
-    /// The listener asks for client certificates.
+    /// Client certificates reach us (RFC 8705).
     pub certificates: bool,
+    /// Somebody is believed to vouch for client certificates (RFC 8705 §2.1).
+    pub authorities: bool,
     /// Address of the listener that asks for them, where it is another one (RFC 8705 §5).
     pub mtls: Option<String>,
 }
@@ -34,6 +36,7 @@ pub type Part = fn(&Offer) -> Value;
 /// Every feature beside the core, each with its own file.
 #[rustfmt::skip] // One a line: features arrive side by side.
 const PARTS: &[Part] = &[
+    crate::certificate::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
     crate::logout::metadata,
@@ -46,6 +49,8 @@ pub fn document(offer: &Offer) -> Value {
     for part in PARTS {
         merge(&mut document, part(offer));
     }
+    let aliases = crate::certificate::aliases(offer, &document);
+    merge(&mut document, aliases);
     document
 }
 

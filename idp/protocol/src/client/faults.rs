@@ -23,6 +23,7 @@ impl Client {
         let mut faults = self.address_faults();
         self.key_faults(&mut faults);
         faults.extend(self.logout_faults());
+        faults.extend(self.certificate_faults());
         let uses_code = self.may("authorization_code");
         // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>&'".contains(&byte);
