@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_domain::ambient::Ambient;
@@ -160,7 +160,10 @@ impl App {
         let host = plugins::host(config, &db).await.map_err(StartError::Hall)?;
         let host = Arc::new(host);
         let engine = Self::engine(config, &web, &ambient, wake, host.clone())?;
-        let hall = hall::router(config, &db, &ambient, &engine, &web).await?;
+        let hall = hall::router(config, &db, &ambient, &engine, &web)
+            .await?
+            .layer(middleware::from_fn(crate::ports::shown))
+            .layer(middleware::from_fn_with_state(web.clone(), idp_web::certificate::resolve));
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
         let seal = Some(&config.audit)
             .filter(|audit| audit.checkpoint_minutes > 0 && audit.checkpoint != PathBuf::new());

@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use idp_domain::ambient::Ambient;
 use idp_store::person::PersonClaims;
 use idp_store::{Db, StoreError, person, subject};
+use idp_web::certificate::Chain;
 use idp_web::{Sender, resource};
-use plugins_hall::port::{BearerCall, BearerRefused, Bearers, Identity, PortError};
+use plugins_hall::port::{BearerCall, BearerRefused, Bearers, Identity, PortError, Shown};
 
 /// Reads facts from the identity half's store.
 #[derive(Clone)]
@@ -91,8 +95,9 @@ pub struct Tokens(pub idp_web::State);
 #[async_trait]
 impl Bearers for Tokens {
     async fn cases(&self, call: &BearerCall) -> Result<Result<String, BearerRefused>, PortError> {
-        let BearerCall { method, path, authorization, proofs } = call.clone();
-        let sender = Sender { method, path, proofs };
+        let BearerCall { method, path, authorization, proofs, certificate } = call.clone();
+        let certificate = certificate.and_then(|shown| Chain::new(shown.0));
+        let sender = Sender { method, path, proofs, certificate };
         let call = resource::Call { authorization, sender };
         let answer = resource::citizen(&self.0, &call, "cases", crate::hall::CLIENT_ID).await;
         Ok(answer.map_err(failed)?.map_err(|refusal| {
@@ -104,6 +109,15 @@ impl Bearers for Tokens {
             BearerRefused { code: refusal.code.as_str(), headers }
         }))
     }
+}
+
+/// Tells the hall which certificate a request came with.
+pub(crate) async fn shown(mut request: Request, next: Next) -> Response {
+    if let Some(chain) = request.extensions().get::<Chain>() {
+        let shown = Shown(chain.all().to_vec());
+        request.extensions_mut().insert(shown);
+    }
+    next.run(request).await
 }
 
 #[cfg(test)]

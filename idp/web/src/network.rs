@@ -60,6 +60,11 @@ impl FromStr for Block {
     }
 }
 
+/// Whether an address lies in one of the blocks.
+pub(crate) fn has(blocks: &[Block], address: IpAddr) -> bool {
+    blocks.iter().any(|block| block.has(address.to_canonical()))
+}
+
 /// The network of a request: an IPv4 address, or the /64 of an IPv6 one.
 pub(crate) struct Network(pub(crate) String);
 
@@ -83,7 +88,7 @@ impl FromRequestParts<State> for Network {
 /// The address behind the proxies that are trusted. Anybody can write `X-Forwarded-For`: it is
 /// believed from a configured peer only, and from the right, as far as each hop is one of ours.
 fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Block]) -> Option<IpAddr> {
-    let ours = |address: IpAddr| trusted.iter().any(|block| block.has(address));
+    let ours = |address: IpAddr| has(trusted, address);
     let mut here = peer?.to_canonical();
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));

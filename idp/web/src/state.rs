@@ -117,6 +117,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Peers whose `X-Forwarded-For` is believed (attacks row 49).
     pub trusted_proxies: Vec<crate::network::Block>,
+    /// Client certificates (RFC 8705).
+    pub certificates: crate::certificate::Certificates,
     /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
     pub require_dpop_nonce: bool,
     /// Rates.
@@ -135,6 +137,9 @@ impl Settings {
     pub fn offer(&self) -> idp_protocol::metadata::Offer {
         idp_protocol::metadata::Offer {
             issuer: self.issuer.clone(),
+            certificates: self.certificates.asked,
+            authorities: !self.certificates.authorities.is_empty(),
+            mtls: self.certificates.address.clone(),
             ..idp_protocol::metadata::Offer::default()
         }
     }
@@ -151,6 +156,7 @@ impl Settings {
             simulator_notice: false,
             max_body_bytes: 256 * 1024,
             trusted_proxies: Vec::new(),
+            certificates: crate::certificate::Certificates::default(),
             require_dpop_nonce: false,
             limits: Limits::default(),
             sessions: Sessions::default(),

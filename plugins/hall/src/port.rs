@@ -69,7 +69,14 @@ pub struct BearerCall {
     pub authorization: String,
     /// The `DPoP` headers (RFC 9449 §4.1).
     pub proofs: Vec<String>,
+    /// The certificate with which it came (RFC 8705 §3).
+    pub certificate: Option<Shown>,
 }
+
+/// Certificates that a call's client showed, DER, its own first. Whoever wires the rooms makes it
+/// an extension of the request.
+#[derive(Debug, Clone, Default)]
+pub struct Shown(pub Vec<Vec<u8>>);
 
 /// Why a call opens nothing (RFC 6750 §3.1, RFC 9449 §7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]

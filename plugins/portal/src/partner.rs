@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use plugins_engine::view::{CaseLine, CaseView};
-use plugins_hall::port::{BearerCall, BearerRefused, PortError};
+use plugins_hall::port::{BearerCall, BearerRefused, PortError, Shown};
 use serde_json::{Value, json};
 
 use crate::State;
@@ -62,6 +62,7 @@ impl<S: Sync> FromRequestParts<S> for Call {
             path: parts.uri.path().to_owned(),
             authorization,
             proofs: parts.headers.get_all("dpop").iter().map(text).collect(),
+            certificate: parts.extensions.get::<Shown>().cloned(),
         })))
     }
 }

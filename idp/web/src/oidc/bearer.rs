@@ -13,6 +13,7 @@ use super::believed::Access;
 use super::reply::Failure;
 use super::sender::{self, Sender};
 use crate::State;
+use crate::certificate::Chain;
 
 /// The claims of a token that we signed and that has not expired; whether it was revoked is
 /// another question.
@@ -109,6 +110,11 @@ pub(crate) async fn held(
 ) -> Result<(), Failure> {
     let wrong = ProtocolError::invalid_token("The access token is bound to a key of another.");
     let bound = access.cnf.clone().unwrap_or_default();
+    // RFC 8705 §3: shown with the certificate to which it is bound.
+    let certificate = sender.certificate.as_ref().map(Chain::thumbprint);
+    if bound.x5t.is_some() && bound.x5t != certificate {
+        return Err(wrong.into());
+    }
     match (&bound.jkt, scheme) {
         // RFC 9449 §7.2: a bound token is not taken as a bearer token (attacks row 15).
         (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => Err(wrong.into()),

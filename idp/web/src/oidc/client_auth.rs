@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
+use idp_protocol::certificate::{self, Certificate};
 use idp_protocol::client::AuthMethod;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::token::Presented;
@@ -10,12 +11,14 @@ use idp_protocol::{ProtocolError, assertion, compare};
 use idp_store::Tx;
 
 use super::reply::Failure;
+use super::sender::Sender;
+use crate::certificate::Chain;
 use crate::clients::Known;
 use crate::{State, cookie};
 
 const REFUSED: ProtocolError = ProtocolError::invalid_client("Client authentication failed.");
 
-/// The client of a request to `endpoint` (a path), by the one method that it registered.
+/// The client of a request, by the one method that it registered.
 ///
 /// # Errors
 /// `invalid_client`, or `invalid_request` for more than one method.
@@ -23,7 +26,7 @@ pub(crate) async fn client(
     state: &State,
     headers: &HeaderMap,
     body: &Parameters,
-    endpoint: &str,
+    sender: &Sender,
 ) -> Result<Arc<Known>, Failure> {
     let authorization = cookie::header(headers, header::AUTHORIZATION);
     let presented = Presented::read(authorization, body)?;
@@ -44,10 +47,11 @@ pub(crate) async fn client(
             if registered != AuthMethod::PrivateKeyJwt {
                 return Err(REFUSED.into());
             }
-            asserted(state, &known, &assertion, endpoint).await?;
+            asserted(state, &known, &assertion, sender).await?;
         }
         Presented::Name { .. } => {
-            if registered != AuthMethod::None {
+            let certificate = sender.certificate.as_ref();
+            if registered != AuthMethod::None && !certified(state, &known, certificate) {
                 return Err(REFUSED.into());
             }
         }
@@ -55,11 +59,38 @@ pub(crate) async fn client(
     Ok(known)
 }
 
-async fn asserted(state: &State, known: &Known, text: &str, endpoint: &str) -> Result<(), Failure> {
+/// Whether the certificate is the client's (RFC 8705 §2). That its sender holds the key was shown
+/// when the connection was made.
+fn certified(state: &State, known: &Known, certificate: Option<&Chain>) -> bool {
+    let (client, now) = (&known.client, state.now() / 1000);
+    let Some(chain) = certificate else { return false };
+    let Ok(own) = Certificate::read(chain.own()) else { return false };
+    match client.token_endpoint_auth_method {
+        // RFC 8705 §2.1: of the registered subject, and a chain that leads to an authority.
+        AuthMethod::TlsClientAuth => {
+            own.is_of(client) && state.settings.certificates.authorities.vouch_for(chain.all(), now)
+        }
+        // RFC 8705 §2.2: registered itself; nobody vouches for it.
+        AuthMethod::SelfSignedTlsClientAuth => {
+            let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys"));
+            let keys = keys.and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+            own.is_valid_at(now) && certificate::is_registered(keys, chain.own())
+        }
+        _ => false,
+    }
+}
+
+async fn asserted(
+    state: &State,
+    known: &Known,
+    text: &str,
+    sender: &Sender,
+) -> Result<(), Failure> {
     let issuer = &state.settings.issuer;
     // OpenID Connect Core §9 names the token endpoint; the issuer is what RFC 7523bis wants.
-    let (token, here) = (format!("{issuer}/oauth2/token"), format!("{issuer}{endpoint}"));
-    let audiences = [issuer.as_str(), &token, &here];
+    let (token, here) = (format!("{issuer}/oauth2/token"), sender.addresses(state));
+    let mut audiences = vec![issuer.as_str(), &token];
+    audiences.extend(here.iter().map(String::as_str));
     let checked = assertion::check(&known.client, text, &audiences, state.now() / 1000)?;
     let (id, jti) = (known.client.client_id.clone(), checked.jti);
     let until = checked.expires.saturating_mul(1000);

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::client_auth;
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sender::Sender;
 use crate::clients::Known;
 use crate::network::Network;
 use crate::{State, pages};
@@ -33,9 +34,10 @@ pub(crate) async fn begin(
     extract::State(state): extract::State<State>,
     Network(network): Network,
     headers: HeaderMap,
+    sender: Sender,
     body: Body,
 ) -> Response {
-    match answer(&state, &network, &headers, body).await {
+    match answer(&state, &network, &headers, &sender, body).await {
         Ok(response) => response,
         Err(failure) => failure.body(&headers),
     }
@@ -45,11 +47,12 @@ async fn answer(
     state: &State,
     network: &str,
     headers: &HeaderMap,
+    sender: &Sender,
     body: Body,
 ) -> Result<Response, Failure> {
     let body = request::form(headers, body)?;
     // RFC 8628 §3.1: the client authenticates as at the token endpoint.
-    let known = client_auth::client(state, headers, &body, "/oauth2/device_authorization").await?;
+    let known = client_auth::client(state, headers, &body, sender).await?;
     // RFC 6749 §5.2 unauthorized_client: registered for this grant.
     if !known.client.may(rules::GRANT) {
         return Err(ProtocolError::unauthorized_client("The client may not use this grant.").into());

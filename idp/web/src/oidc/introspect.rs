@@ -14,6 +14,7 @@ use super::bearer::{self, Stands};
 use super::issue::Binding;
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sender::Sender;
 use super::{client_auth, subject};
 use crate::State;
 use crate::session::Who;
@@ -22,17 +23,23 @@ use crate::session::Who;
 pub(crate) async fn introspect(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
+    sender: Sender,
     body: Body,
 ) -> Response {
-    match answer(&state, &headers, body).await {
+    match answer(&state, &headers, &sender, body).await {
         Ok(answer) => Json(answer).into_response(),
         Err(failure) => failure.body(&headers),
     }
 }
 
-async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    sender: &Sender,
+    body: Body,
+) -> Result<Value, Failure> {
     let body = request::form(headers, body)?;
-    let known = client_auth::client(state, headers, &body, "/oauth2/introspect").await?;
+    let known = client_auth::client(state, headers, &body, sender).await?;
     // RFC 7662 §4: a caller without credentials could test stolen tokens.
     if known.client.is_public() {
         return Err(ProtocolError::invalid_client("The client has no credentials.").into());

@@ -8,6 +8,7 @@ use idp_store::{StoreError, Tx};
 
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sender::Sender;
 use super::{bearer, client_auth};
 use crate::State;
 
@@ -15,18 +16,24 @@ use crate::State;
 pub(crate) async fn revoke(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
+    sender: Sender,
     body: Body,
 ) -> Response {
-    match answer(&state, &headers, body).await {
+    match answer(&state, &headers, &sender, body).await {
         // RFC 7009 §2.2: an unknown token is as revoked as it can be.
         Ok(()) => StatusCode::OK.into_response(),
         Err(failure) => failure.body(&headers),
     }
 }
 
-async fn answer(state: &State, headers: &HeaderMap, body: Body) -> Result<(), Failure> {
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    sender: &Sender,
+    body: Body,
+) -> Result<(), Failure> {
     let body = request::form(headers, body)?;
-    let known = client_auth::client(state, headers, &body, "/oauth2/revoke").await?;
+    let known = client_auth::client(state, headers, &body, sender).await?;
     let client_id = known.client.client_id.clone();
     let text = body.required("token", "The token is missing.")?;
     match Token::parse("tbr_", text) {

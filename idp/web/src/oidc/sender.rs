@@ -15,6 +15,7 @@ use idp_store::Tx;
 use super::issue::Binding;
 use super::reply::Failure;
 use crate::State;
+use crate::certificate::Chain;
 
 /// RFC 9449 §4.1.
 const PROOF: HeaderName = HeaderName::from_static("dpop");
@@ -32,6 +33,8 @@ pub struct Sender {
     pub path: String,
     /// Its `DPoP` headers.
     pub proofs: Vec<String>,
+    /// The certificate with which it came.
+    pub certificate: Option<Chain>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Sender {
@@ -44,7 +47,18 @@ impl<S: Sync> FromRequestParts<S> for Sender {
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
             proofs: parts.headers.get_all(PROOF).iter().map(text).collect(),
+            certificate: parts.extensions.get::<Chain>().cloned(),
         })
+    }
+}
+
+impl Sender {
+    /// Addresses under which clients know the endpoint: the issuer's, and that of the listener that
+    /// asks for certificates (RFC 8705 §5).
+    pub(crate) fn addresses(&self, state: &State) -> Vec<String> {
+        let settings = &state.settings;
+        let known = [Some(&settings.issuer), settings.certificates.address.as_ref()];
+        known.into_iter().flatten().map(|base| format!("{base}{}", self.path)).collect()
     }
 }
 
@@ -62,7 +76,7 @@ pub(crate) async fn proven(
         return Ok(Binding::default());
     }
     let headers: Vec<&str> = sender.proofs.iter().map(String::as_str).collect();
-    let addresses = [format!("{}{}", state.settings.issuer, sender.path)];
+    let addresses = sender.addresses(state);
     let now = state.now() / 1000;
     let expected = Expected { method: &sender.method, addresses: &addresses, token, now };
     // RFC 9449 §4.3, items 1 to 12 without 10.
@@ -135,14 +149,25 @@ pub(crate) async fn offer_nonce(
     response
 }
 
-/// What the tokens of a client have to be bound to (RFC 9449 §5.2; FAPI 2.0 §5.3.2.1).
+/// What the tokens of a client have to be bound to (RFC 9449 §5.2, RFC 8705 §3; FAPI 2.0
+/// §5.3.2.1): to the proven key, and to the certificate where that is registered or nothing else
+/// binds.
 ///
 /// # Errors
-/// `invalid_dpop_proof` if the key that the client must prove was not.
+/// `invalid_dpop_proof` or `invalid_request` if the key that the client must prove was not.
 pub(crate) fn demanded(
     rules: &idp_protocol::client::Rules,
-    binding: Binding,
+    proven: Binding,
+    certificate: Option<&Chain>,
 ) -> Result<Binding, ProtocolError> {
+    let mut binding = proven;
+    if rules.certificate || rules.sender_constrained && binding.jkt.is_none() {
+        binding.x5t = certificate.map(Chain::thumbprint);
+    }
+    if rules.certificate && binding.x5t.is_none() {
+        let text = "This client's tokens are bound to its certificate: none was shown.";
+        return Err(ProtocolError::invalid_request(text));
+    }
     let bound = binding.cnf().is_some();
     if rules.dpop && binding.jkt.is_none() || rules.sender_constrained && !bound {
         let text = "This client's tokens are bound to a key: a DPoP proof is missing.";

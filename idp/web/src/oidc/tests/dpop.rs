@@ -37,6 +37,15 @@ impl Key {
         self.with(house, path, &[])
     }
 
+    pub(super) fn jwk(&self) -> Value {
+        self.0.jwk().clone()
+    }
+
+    /// A fresh proof for an address that takes POST.
+    pub(super) fn to(&self, house: &House, address: &str) -> (&'static str, String) {
+        self.with(house, "", &[("htu", json!(address))])
+    }
+
     fn with(&self, house: &House, path: &str, extra: &[(&str, Value)]) -> (&'static str, String) {
         let claims = json!({"jti": house.state.ambient.id(), "htm": "POST",
             "htu": format!("{ISSUER}{path}"), "iat": house.state.now() / 1000});

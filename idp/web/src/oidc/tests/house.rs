@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -28,6 +28,7 @@ use idp_store::{Db, Options, StoreError, Tx, Vault};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::certificate::Chain;
 use crate::session::{self, NewSession, Who};
 use crate::state::Settings;
 use crate::{State, clients};
@@ -84,6 +85,7 @@ pub(super) struct House {
     clock: Arc<Virtual>,
     /// Last byte of the address from which requests come.
     pub(super) peer: AtomicU8,
+    certificate: Mutex<Option<Chain>>,
     directory: Option<tempfile::TempDir>,
 }
 
@@ -179,8 +181,22 @@ pub(super) fn claims(token: &str) -> Value {
 }
 
 impl House {
+    /// Behind a proxy that is trusted; clients may show certificates.
+    fn usual() -> Settings {
+        let mut settings = Settings::new(ISSUER);
+        settings.certificates = super::certificates::settings();
+        settings.trusted_proxies = vec!["192.0.2.200".parse().unwrap()];
+        settings
+    }
+
+    /// From now on each request comes with this certificate.
+    pub(super) fn shows(&self, certificate: Option<&[u8]>) {
+        let chain = certificate.and_then(|der| Chain::new(vec![der.to_vec()]));
+        *self.certificate.lock().unwrap() = chain;
+    }
+
     pub(super) async fn on_sqlite() -> Self {
-        Self::with(Settings::new(ISSUER)).await
+        Self::with(Self::usual()).await
     }
 
     /// On SQLite, with settings of the test's own.
@@ -196,7 +212,7 @@ impl House {
     pub(super) async fn on_postgres() -> Option<Self> {
         let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
         let db = idp_store::testing::fresh_postgres(&server, vault()).await.unwrap();
-        Some(Self::over(db, None, Settings::new(ISSUER)).await)
+        Some(Self::over(db, None, Self::usual()).await)
     }
 
     async fn over(db: Db, directory: Option<tempfile::TempDir>, settings: Settings) -> Self {
@@ -212,6 +228,7 @@ impl House {
             state,
             clock,
             peer: AtomicU8::new(1),
+            certificate: Mutex::new(None),
             directory,
         };
         house.person("p1", 1).await;
@@ -311,6 +328,10 @@ impl House {
         let last = self.peer.load(Ordering::Relaxed);
         let peer = std::net::SocketAddr::from(([192, 0, 2, last], 40_000));
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        let chain = self.certificate.lock().unwrap().clone();
+        if let Some(chain) = chain {
+            request.extensions_mut().insert(chain);
+        }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

@@ -31,9 +31,11 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// RFC 9449 §5: the key to which the refresh tokens of a client without credentials are bound.
+    /// RFC 9449 §5, RFC 8705 §4: the key to which the refresh tokens of a client without credentials
+    /// are bound.
     fn keeps(&self) -> Option<String> {
-        self.binding.jkt.clone().filter(|_| self.known.client.is_public())
+        let key = self.binding.jkt.as_ref().or(self.binding.x5t.as_ref());
+        key.cloned().filter(|_| self.known.client.is_public())
     }
 }
 
@@ -58,7 +60,7 @@ async fn answer(
 ) -> Result<Answer, Failure> {
     let body = request::form(headers, body)?;
     // RFC 6749 §3.2.1: who asks, before what is asked.
-    let known = client_auth::client(state, headers, &body, "/oauth2/token").await?;
+    let known = client_auth::client(state, headers, &body, sender).await?;
     let grant = Grant::read(&body)?;
     // RFC 6749 §5.2 unauthorized_client: registered for this grant.
     if !known.client.may(grant.name()) {
@@ -66,7 +68,7 @@ async fn answer(
     }
     // RFC 9449 §5, FAPI 2.0 §5.3.2.1: who holds which key.
     let binding = sender::proven(state, sender, None).await?;
-    let binding = sender::demanded(&known.client.rules(), binding)?;
+    let binding = sender::demanded(&known.client.rules(), binding, sender.certificate.as_ref())?;
     let asker = Asker { known, binding };
     match grant {
         Grant::Code { code, redirect_uri, code_verifier } => {

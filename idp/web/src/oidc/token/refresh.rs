@@ -50,7 +50,7 @@ pub(super) async fn refresh(
     let next = if stays { token.secret.clone() } else { successor(&state.refresh_key, &token) };
     let turn = Turn {
         next: (!stays).then(|| ambient::hash(&next)),
-        jkt: asker.binding.jkt.clone(),
+        jkt: asker.keeps(),
         client: client.clone(),
         asked: asked.clone(),
         now: state.now(),
@@ -88,7 +88,7 @@ struct Turn {
     token: Token,
     /// Digest of the successor's secret, if it rotates.
     next: Option<String>,
-    /// Thumbprint of the DPoP key that the request proved.
+    /// Thumbprint of the key that the request proved.
     jkt: Option<String>,
     client: Arc<Client>,
     asked: Option<Scope>,
