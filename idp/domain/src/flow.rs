@@ -149,7 +149,10 @@ mod tests {
         let query = format!(
             "client_id=a&redirect_uri=https://a.example/cb&response_type=code&scope=openid{extra}"
         );
-        authorize::check(&client, &Parameters::parse(query.as_bytes()).unwrap()).unwrap()
+        {
+            let parameters = Parameters::parse(query.as_bytes()).unwrap();
+            authorize::check(&client, &parameters, authorize::Arrival::default()).unwrap()
+        }
     }
 
     fn facts() -> Facts {

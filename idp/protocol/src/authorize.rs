@@ -1,59 +1,19 @@
 //! The authorization request: the ordered checks that need only the request and the registration.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::acr::{self, Wanted};
 use crate::claims::ClaimsRequest;
-use crate::client::Client;
+use crate::client::{Client, SIGNING_ALGORITHMS};
+use crate::metadata::Offer;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
 use crate::{ErrorCode, ProtocolError, pkce, redirect_uri};
 
-/// How the answer travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResponseMode {
-    /// Where it stands.
-    pub carrier: Carrier,
-    /// As one signed JWT (JARM §2.3).
-    #[serde(default)]
-    pub jwt: bool,
-}
+mod response;
 
-impl ResponseMode {
-    /// In the query, in the plain.
-    pub const QUERY: Self = Self { carrier: Carrier::Query, jwt: false };
-    /// A form that posts itself, in the plain.
-    pub const FORM_POST: Self = Self { carrier: Carrier::FormPost, jwt: false };
-}
-
-/// Where the parameters of an answer stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Carrier {
-    /// In the query.
-    Query,
-    /// In the fragment (OAuth 2.0 Multiple Response Types §2.1).
-    Fragment,
-    /// In a form that posts itself (OAuth 2.0 Form Post Response Mode §2).
-    FormPost,
-}
-
-/// `response_type`: a set (OAuth 2.0 Multiple Response Types §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResponseType {
-    /// A code.
-    pub code: bool,
-    /// An ID token from the front.
-    pub id_token: bool,
-    /// An access token from the front.
-    pub token: bool,
-}
-
-impl ResponseType {
-    /// A code and nothing else.
-    pub const CODE: Self = Self { code: true, id_token: false, token: false };
-}
+pub use response::{Carrier, ResponseMode, ResponseType};
 
 /// `prompt` (OpenID Connect Core §3.1.2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +80,28 @@ pub struct AuthorizationRequest {
     /// (RFC 8628 §3.3).
     #[serde(default)]
     pub device: Option<String>,
+    /// The pushed request that it came from (RFC 9126); it dies with the answer.
+    #[serde(default)]
+    pub pushed: Option<String>,
+}
+
+/// Members of the metadata: RFC 9126 §5, RFC 9101 §10.5, JARM §4, and the response types that the
+/// operator's switch brings.
+pub(crate) fn metadata(offer: &Offer) -> Value {
+    let mut members = json!({
+        "pushed_authorization_request_endpoint": offer.at("/oauth2/par"),
+        "require_pushed_authorization_requests": false,
+        "request_parameter_supported": true,
+        "request_object_signing_alg_values_supported": SIGNING_ALGORITHMS,
+        "require_signed_request_object": false,
+        "response_modes_supported": ResponseMode::names(),
+        "authorization_signing_alg_values_supported": SIGNING_ALGORITHMS,
+    });
+    if let Some(members) = members.as_object_mut().filter(|_| offer.implicit_and_hybrid) {
+        members.insert("response_types_supported".to_owned(), json!(ResponseType::FRONT));
+        members.insert("grant_types_supported".to_owned(), json!(["implicit"]));
+    }
+    members
 }
 
 /// A failure, and whether the client may be told by redirect.
@@ -163,27 +145,57 @@ pub fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<String, 
     }
 }
 
-/// Checks a request in order.
+/// How a request arrived, and what the deployment offers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// From the client itself, to the endpoint of RFC 9126.
+    pub pushed: bool,
+    /// As a request object that the client has signed (RFC 9101).
+    pub signed: bool,
+    /// `[protocol] implicit_and_hybrid`.
+    pub front: bool,
+}
+
+/// Checks a request in order. A request object has been opened before: `parameters` are its own.
 ///
 /// # Errors
 /// The first [`Refusal`].
-pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRequest, Refusal> {
+pub fn check(
+    client: &Client,
+    parameters: &Parameters,
+    arrival: Arrival,
+) -> Result<AuthorizationRequest, Refusal> {
     let redirect_uri = redirect_uri(client, parameters).map_err(Refusal::Page)?;
-    let asked_mode = response_mode(parameters);
     let refuse = |error: ProtocolError| Refusal::Redirect {
         error,
         redirect_uri: redirect_uri.clone(),
-        mode: asked_mode.clone().unwrap_or(ResponseMode::QUERY),
+        mode: ResponseMode::guessed(parameters),
         state: parameters.get("state").map(str::to_owned),
     };
-    let response_mode = asked_mode.clone().map_err(refuse)?;
+    let rules = client.rules();
+    // RFC 9126 §5, FAPI 2.0 §5.3.2.2, item 3: by the back channel only. A request that anybody can
+    // have made up is told to the person, not to the client.
+    if rules.pushed && !arrival.pushed {
+        let text = "This client must push its authorization requests.";
+        return Err(Refusal::Page(ProtocolError::invalid_request(text)));
+    }
+    // RFC 9101 §10.5, FAPI 2.0 Message Signing §5.3.1.
+    if rules.signed_request && !arrival.signed {
+        let text = "This client must sign its authorization requests.";
+        return Err(refuse(ProtocolError::invalid_request(text)));
+    }
+    let response_mode = ResponseMode::read(parameters).map_err(refuse)?;
     unsupported(parameters).map_err(refuse)?;
-    response_type(client, parameters).map_err(refuse)?;
+    let response_type = response::kind(client, parameters, arrival.front).map_err(refuse)?;
     let scope = scope(client, parameters).map_err(refuse)?;
+    // OpenID Connect Core §3.2.2.1: an ID token belongs to an OpenID Connect request.
+    if response_type.id_token && !scope.has("openid") {
+        return Err(refuse(ProtocolError::invalid_scope("The scope openid is missing.")));
+    }
     let code_challenge = pkce::challenge(
         parameters.get("code_challenge"),
         parameters.get("code_challenge_method"),
-        client.is_public(),
+        rules.pkce && response_type.code,
     )
     .map_err(refuse)?;
     let prompt = prompt(parameters).map_err(refuse)?;
@@ -191,13 +203,14 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
     let claims =
         ClaimsRequest::parse(parameters.get("claims")).map_err(refuse)?.only(&client.scopes());
     let acr = wanted(parameters, &claims).map_err(refuse)?;
+    let dpop_jkt = dpop_jkt(parameters).map_err(refuse)?;
     let text = |name: &str| parameters.get(name).map(str::to_owned);
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
         redirect_uri_sent: parameters.get("redirect_uri").is_some(),
         redirect_uri: redirect_uri.clone(),
         scope,
-        response_type: ResponseType::CODE,
+        response_type,
         state: text("state"),
         nonce: text("nonce"),
         response_mode,
@@ -211,34 +224,20 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<AuthorizationRe
         code_challenge,
         resources: Vec::new(),
         authorization_details: Vec::new(),
-        dpop_jkt: None,
+        dpop_jkt,
+        pushed: None,
         device: None,
     })
 }
 
-fn response_mode(parameters: &Parameters) -> Result<ResponseMode, ProtocolError> {
-    match parameters.get("response_mode") {
-        None | Some("query") => Ok(ResponseMode::QUERY),
-        Some("form_post") => Ok(ResponseMode::FORM_POST),
-        Some(_) => Err(ProtocolError::invalid_request("The response_mode is not supported.")),
-    }
-}
-
-/// OpenID Connect Core §6: a request object that is not understood is never ignored.
+/// What is not understood is never ignored.
 fn unsupported(parameters: &Parameters) -> Result<(), ProtocolError> {
-    if parameters.get("request").is_some() {
-        return Err(ProtocolError::new(
-            ErrorCode::RequestNotSupported,
-            "Request objects are not supported.",
-        ));
+    // RFC 9101 §4: a request object holds no request object; RFC 9126 §2.1: nor does a pushed one.
+    if parameters.get("request").is_some() || parameters.get("request_uri").is_some() {
+        let text = "A request object stands inside of another request.";
+        return Err(ProtocolError::invalid_request(text));
     }
-    if parameters.get("request_uri").is_some() {
-        return Err(ProtocolError::new(
-            ErrorCode::RequestUriNotSupported,
-            "Request objects by reference are not supported.",
-        ));
-    }
-    // OpenID Connect Core §7.2.1: the same for a registration inside the request.
+    // OpenID Connect Core §7.2.1: a registration inside the request.
     if parameters.get("registration").is_some() {
         return Err(ProtocolError::new(
             ErrorCode::RegistrationNotSupported,
@@ -248,22 +247,15 @@ fn unsupported(parameters: &Parameters) -> Result<(), ProtocolError> {
     Ok(())
 }
 
-fn response_type(client: &Client, parameters: &Parameters) -> Result<(), ProtocolError> {
-    // RFC 6749 §3.1.1: required.
-    match parameters.required("response_type", "The response_type is missing.")? {
-        "code" => {}
-        _ => {
-            return Err(ProtocolError::new(
-                ErrorCode::UnsupportedResponseType,
-                "Only the response_type code is supported.",
-            ));
-        }
+/// RFC 9449 §10: the thumbprint of the key to which the code will be bound.
+fn dpop_jkt(parameters: &Parameters) -> Result<Option<String>, ProtocolError> {
+    let Some(text) = parameters.get("dpop_jkt") else { return Ok(None) };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    // RFC 7638 with SHA-256: 32 bytes in base64url.
+    if text.len() == 43 && text.bytes().all(plain) {
+        return Ok(Some(text.to_owned()));
     }
-    // RFC 6749 §4.1.2.1: the client may not use this method.
-    if !client.may("authorization_code") {
-        return Err(ProtocolError::unauthorized_client("The client may not use this grant."));
-    }
-    Ok(())
+    Err(ProtocolError::invalid_request("The dpop_jkt is no thumbprint."))
 }
 
 fn scope(client: &Client, parameters: &Parameters) -> Result<Scope, ProtocolError> {

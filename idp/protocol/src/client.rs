@@ -284,11 +284,17 @@ impl Client {
     /// All faults, each a sentence.
     pub fn from_json(value: Value) -> Result<Self, Vec<String>> {
         let scoped = value.get("scope").is_some();
+        let signing = value.get("id_token_signed_response_alg").is_some();
         let mut client: Self = serde_json::from_value(value).map_err(|cause| {
             vec![format!("The registration has a value of the wrong kind: {cause}.")]
         })?;
-        if !scoped && (client.may("authorization_code") || client.may(crate::device::GRANT)) {
+        let for_people = ["authorization_code", "implicit", crate::device::GRANT];
+        if !scoped && for_people.iter().any(|grant| client.may(grant)) {
             client.scope = DEFAULT_SCOPE.to_owned();
+        }
+        // FAPI 2.0 §5.4.1 knows no RS256, which is the default elsewhere.
+        if !signing && client.rules().strong_authentication {
+            client.id_token_signed_response_alg = "ES256".to_owned();
         }
         let faults = client.faults();
         if faults.is_empty() { Ok(client) } else { Err(faults) }

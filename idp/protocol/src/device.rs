@@ -86,6 +86,7 @@ pub fn request(client: &Client, scope: Scope, device: String) -> AuthorizationRe
         authorization_details: Vec::new(),
         dpop_jkt: None,
         device: Some(device),
+        pushed: None,
     }
 }
 

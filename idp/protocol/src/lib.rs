@@ -20,6 +20,7 @@ pub mod pairwise;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod request_object;
 pub mod scope;
 pub mod token;
 

@@ -37,6 +37,7 @@ pub type Part = fn(&Offer) -> Value;
 #[rustfmt::skip] // One a line: features arrive side by side.
 const PARTS: &[Part] = &[
     crate::certificate::metadata,
+    crate::authorize::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
     crate::logout::metadata,
@@ -104,7 +105,6 @@ fn core(offer: &Offer) -> Value {
         "claims_supported": claims::SUPPORTED,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "display_values_supported": ["page"],
@@ -162,7 +162,7 @@ mod tests {
             let registration = json!({"redirect_uris": ["https://a.example/cb"]});
             let client = client::Client::from_json(registration).unwrap();
             let parameters = Parameters::parse(format!("{base}&{query}").as_bytes()).unwrap();
-            authorize::check(&client, &parameters).is_ok()
+            authorize::check(&client, &parameters, authorize::Arrival::default()).is_ok()
         };
         for (list, parameter) in [
             (list("response_modes_supported"), "response_mode"),

@@ -10,7 +10,10 @@ const LONGEST: usize = 8 * 1024;
 /// Bytes of a whole request as it was sent.
 const LARGEST: usize = 64 * 1024;
 
-/// Decoded parameters in the order of their arrival, each name once.
+/// The one parameter that may stand more than once (RFC 8707 §2).
+const RESOURCE: &str = "resource";
+
+/// Decoded parameters in the order of their arrival, each name once but `resource`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -31,21 +34,43 @@ impl Parameters {
         if bytes.len() > LARGEST {
             return Err(ProtocolError::invalid_request("The request is too large."));
         }
+        Self::from_pairs(
+            url::form_urlencoded::parse(bytes)
+                .map(|(name, value)| (name.into_owned(), value.into_owned())),
+        )
+    }
+
+    /// Takes parameters that were read elsewhere, under the same bounds.
+    ///
+    /// # Errors
+    /// As [`Parameters::parse`].
+    pub fn from_pairs(
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ProtocolError> {
         let mut found: Vec<(String, String)> = Vec::with_capacity(8);
-        for (name, value) in url::form_urlencoded::parse(bytes) {
+        for (name, value) in pairs {
             if value.contains('\u{fffd}') || name.contains('\u{fffd}') || value.contains('\0') {
                 return Err(ProtocolError::invalid_request("A parameter is not UTF-8 text."));
             }
-            if value.len() > LONGEST || name.len() > 256 || found.len() == MOST {
+            // A request object is a parameter that holds all the others.
+            let longest = if name == "request" { LARGEST } else { LONGEST };
+            if value.len() > longest || name.len() > 256 || found.len() == MOST {
                 return Err(ProtocolError::invalid_request("The request is too large."));
             }
-            // RFC 6749 §3.1: parameters must not be included more than once.
-            if found.iter().any(|(known, _)| *known == name) {
+            // RFC 6749 §3.1: parameters must not be included more than once; RFC 8707 §2: but
+            // resources.
+            if name != RESOURCE && found.iter().any(|(known, _)| *known == name) {
                 return Err(ProtocolError::invalid_request("A parameter is repeated."));
             }
-            found.push((name.into_owned(), value.into_owned()));
+            found.push((name, value));
         }
         Ok(Self(found))
+    }
+
+    /// The resources that are asked for (RFC 8707 §2), in order.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        let named = self.0.iter().filter(|(name, _)| name == RESOURCE);
+        named.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// A value; parameters without a value are treated as if they were omitted (RFC 6749 §3.1).
@@ -87,6 +112,12 @@ mod tests {
         let parameters = Parameters::parse(b"a=&b=x+y").unwrap();
         assert_eq!(parameters.get("a"), None);
         assert_eq!(parameters.get("b"), Some("x y"));
+    }
+
+    #[test]
+    fn rfc_8707_2_resources_may_be_repeated() {
+        let parameters = Parameters::parse(b"resource=a&resource=b&resource=").unwrap();
+        assert_eq!(parameters.resources().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

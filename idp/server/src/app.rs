@@ -117,6 +117,8 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
         settings.trusted_proxies.push(block);
     }
     settings.port = port_of(config);
+    settings.implicit_and_hybrid = config.protocol.implicit_and_hybrid;
+    settings.require_dpop_nonce = config.protocol.require_dpop_nonce;
     settings.demo = config.server.demo;
     settings.simulator_notice = config.server.demo;
     let limits = &config.limits;

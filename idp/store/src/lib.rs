@@ -25,6 +25,7 @@ pub mod person;
 mod postgres;
 pub mod proof;
 pub mod prune;
+pub mod pushed;
 pub mod refresh;
 pub mod row;
 pub mod session;

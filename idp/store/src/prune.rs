@@ -2,7 +2,7 @@
 
 use crate::{StoreError, Tx};
 use crate::{code, device, flow, grant, refresh, session, single_use};
-use crate::{face, journey, otp, proof, staff, throttle};
+use crate::{face, journey, otp, proof, pushed, staff, throttle};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
 /// zero. What expired within the last day stays, so that the replay of a code is still known as
@@ -14,6 +14,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     const DAY: i64 = 86_400_000;
     let before = now - DAY;
     let mut removed = code::prune(tx, before).await?;
+    removed += pushed::prune(tx, before).await?;
     removed += flow::prune(tx, now).await?;
     removed += device::prune(tx, before).await?;
     removed += session::prune(tx, before).await?;

@@ -119,6 +119,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<crate::network::Block>,
     /// Client certificates (RFC 8705).
     pub certificates: crate::certificate::Certificates,
+    /// Tokens may come from the front, for clients that registered it.
+    pub implicit_and_hybrid: bool,
     /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
     pub require_dpop_nonce: bool,
     /// Rates.
@@ -140,6 +142,7 @@ impl Settings {
             certificates: self.certificates.asked,
             authorities: !self.certificates.authorities.is_empty(),
             mtls: self.certificates.address.clone(),
+            implicit_and_hybrid: self.implicit_and_hybrid,
             ..idp_protocol::metadata::Offer::default()
         }
     }
@@ -157,6 +160,7 @@ impl Settings {
             max_body_bytes: 256 * 1024,
             trusted_proxies: Vec::new(),
             certificates: crate::certificate::Certificates::default(),
+            implicit_and_hybrid: false,
             require_dpop_nonce: false,
             limits: Limits::default(),
             sessions: Sessions::default(),

@@ -1,6 +1,7 @@
 //! What keeps a registration from being used: each fault a sentence.
 
 use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
+use crate::authorize::ResponseType;
 use crate::jose::{self, Algorithm};
 use crate::redirect_uri;
 use crate::scope::Scope;
@@ -13,8 +14,13 @@ fn misleading(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-const GRANTS: &[&str] =
-    &["authorization_code", "refresh_token", "client_credentials", crate::device::GRANT];
+const GRANTS: &[&str] = &[
+    "authorization_code",
+    "implicit",
+    "refresh_token",
+    "client_credentials",
+    crate::device::GRANT,
+];
 
 impl Client {
     /// Everything that keeps the registration from being used.
@@ -25,6 +31,7 @@ impl Client {
         faults.extend(self.logout_faults());
         faults.extend(self.certificate_faults());
         let uses_code = self.may("authorization_code");
+        let by_browser = uses_code || self.may("implicit");
         // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>&'".contains(&byte);
         if self.client_id.len() > 200 || !self.client_id.bytes().all(plain) {
@@ -35,9 +42,7 @@ impl Client {
                 faults.push(format!("`grant_types`: this provider has no {grant}."));
             }
         }
-        if self.response_types.iter().any(|kind| kind != "code") {
-            faults.push("`response_types`: only `code` is offered.".to_owned());
-        }
+        self.response_faults(&mut faults);
         // RFC 6749 §6: a refresh token comes of a code.
         if self.may("refresh_token") && !uses_code && !self.may(crate::device::GRANT) {
             faults.push("`refresh_token` needs `authorization_code`.".to_owned());
@@ -62,15 +67,37 @@ impl Client {
         if self.default_max_age.is_some_and(|seconds| seconds < 0) {
             faults.push("`default_max_age` is negative.".to_owned());
         }
-        if uses_code && self.sector().is_none() {
+        if by_browser && self.sector().is_none() {
             faults.push("`sector` cannot be derived from `redirect_uris`.".to_owned());
         }
         faults
     }
 
+    /// OpenID Connect Registration §2: each response type with the grants that it needs. Whether the
+    /// operator offers those from the front is asked at each request.
+    fn response_faults(&self, faults: &mut Vec<String>) {
+        for name in &self.response_types {
+            let Some(kind) = ResponseType::parse(name) else {
+                faults
+                    .push("`response_types`: only those of OpenID Connect are offered.".to_owned());
+                continue;
+            };
+            if kind.code && !self.may("authorization_code") && self.response_types.len() > 1 {
+                faults.push(format!("`response_types`: `{name}` needs `authorization_code`."));
+            }
+            if kind.front() && !self.may("implicit") {
+                faults.push(format!("`response_types`: `{name}` needs the grant `implicit`."));
+            }
+            if kind.front() && self.rules().code_only {
+                faults.push(format!("`response_types`: the policy does not know `{name}`."));
+            }
+        }
+    }
+
     fn address_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if self.may("authorization_code") && self.redirect_uris.is_empty() {
+        let by_browser = self.may("authorization_code") || self.may("implicit");
+        if by_browser && self.redirect_uris.is_empty() {
             faults.push("`redirect_uris` is empty.".to_owned());
         }
         for (name, uris) in [

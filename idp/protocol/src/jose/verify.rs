@@ -63,6 +63,12 @@ impl<'t> Unverified<'t> {
         self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name)
     }
 
+    /// The algorithm's name as the token has it.
+    #[must_use]
+    pub fn algorithm_name(&self) -> Option<&str> {
+        self.header.get("alg").and_then(Value::as_str)
+    }
+
     /// The key that stands in the header: of use only where the token is about that very key
     /// (RFC 9449 §4.2); everywhere else it is an attacker's (attacks row 11).
     #[must_use]

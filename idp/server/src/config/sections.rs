@@ -51,6 +51,16 @@ pub struct Registration {
     pub mode: String,
 }
 
+/// `[protocol]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Whether clients may register response types whose tokens come from the front.
+    pub implicit_and_hybrid: bool,
+    /// Whether DPoP proofs must hold a nonce of ours.
+    pub require_dpop_nonce: bool,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +194,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// `[registration]`
     pub registration: Registration,
+    /// `[protocol]`
+    pub protocol: Protocol,
     /// `[limits]`
     pub limits: Limits,
     /// `[audit]`

@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use idp_protocol::claims::{ClaimsRequest, for_id_token, for_userinfo};
+use idp_protocol::authorize::ResponseType;
 use idp_protocol::client::Client;
-use idp_protocol::jose::{self, Algorithm};
+use idp_protocol::jose::Algorithm;
 use idp_protocol::scope::Scope;
-use idp_store::Tx;
 use idp_store::grant::Grant;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::reply::Failure;
-use super::{claims, subject};
+use super::{id_token, subject};
 use crate::State;
 use crate::session::Who;
 
@@ -64,28 +62,6 @@ impl Binding {
     }
 }
 
-/// An ID token's claims (OpenID Connect Core §2, §3.1.3.6).
-#[derive(Serialize)]
-struct Id<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    auth_time: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-    acr: &'a str,
-    amr: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
-    at_hash: String,
-    proofing_level: u8,
-    auth_level: u8,
-    #[serde(flatten)]
-    asked: Map<String, Value>,
-}
-
 /// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Serialize)]
 pub(crate) struct Answer {
@@ -127,94 +103,101 @@ pub(crate) struct Issue<'a> {
 /// token that the caller made.
 pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, Failure> {
     let Issue { client, grant, scope, nonce, refresh_token, binding } = issue;
-    let (now, detail) = (state.now() / 1000, &grant.detail);
-    let who = Who::read(&grant.kind, grant.person_id.clone());
-    let sub = subject::of(state, client, &who);
-    let text = scope.text();
-    let ring = state.keys.ring(state).await?;
-    let issuer = &state.settings.issuer;
-    let lifetime = state.settings.lifetimes.access_ms / 1000;
-    let access_token = ring.signer(Algorithm::Es256)?.sign(
-        "at+jwt",
-        &Access {
-            iss: issuer,
-            sub: &sub,
-            aud: issuer,
-            exp: now + lifetime,
-            iat: now,
-            jti: state.ambient.id(),
-            client_id: &client.client_id,
-            scope: &text,
-            gid: Some(&grant.id),
-            auth_time: Some(detail.auth_time),
-            acr: Some(&detail.acr),
-            cnf: binding.cnf(),
-        },
-    )?;
+    let access_token = access_token(state, client, grant, scope, binding).await?;
     let id_token = if scope.has("openid") {
-        // OpenID Connect Registration §2: as registered, RS256 by default.
-        let algorithm =
-            Algorithm::from_name(&client.id_token_signed_response_alg).unwrap_or(Algorithm::Rs256);
-        let id = Id {
-            iss: issuer,
-            sub: &sub,
-            aud: &client.client_id,
-            exp: now + state.settings.lifetimes.id_ms / 1000,
-            iat: now,
-            auth_time: detail.auth_time,
+        let about = id_token::About {
+            client,
+            grant,
             nonce,
-            acr: &detail.acr,
-            amr: &detail.amr,
-            sid: grant.session_id.as_deref().map(|id| subject::sid(state, client, id)),
-            at_hash: jose::half_hash(algorithm, &access_token),
-            proofing_level: detail.proofing,
-            auth_level: detail.auth,
-            asked: asked(state, grant, &who).await?,
+            access_token: Some(&access_token),
+            code: None,
+            scope: None,
         };
-        Some(ring.signer(algorithm)?.sign("JWT", &id)?)
+        Some(id_token::sign(state, about).await?)
     } else {
         None
     };
     Ok(Answer {
         access_token,
         token_type: binding.token_type(),
-        expires_in: lifetime,
+        expires_in: state.settings.lifetimes.access_ms / 1000,
         refresh_token,
         id_token,
-        scope: text,
+        scope: scope.text(),
     })
 }
 
-/// Claims that the `claims` parameter asked for in the ID token (OpenID Connect Core §5.5); what
-/// a scope asks for stands in the userinfo answer only (§5.4). An officer's role is the exception:
-/// it is why the hall signs officers in, and belongs to this very sign-in.
-async fn asked(state: &State, grant: &Grant, who: &Who) -> Result<Map<String, Value>, Failure> {
-    let mut names = for_id_token(&grant.detail.claims);
-    if matches!(who, Who::Staff(_)) {
-        let scope = Scope::parse(&grant.detail.scope)?.only(&Scope::parse("staff")?);
-        names.extend(for_userinfo(&scope, &ClaimsRequest::default()));
+/// What an authorization response is to hold.
+pub(super) struct Front<'a> {
+    pub(super) kind: ResponseType,
+    pub(super) scope: &'a Scope,
+    pub(super) nonce: Option<&'a str>,
+    pub(super) code: Option<&'a str>,
+}
+
+/// Tokens of an authorization response (OpenID Connect Core §3.2.2.5, §3.3.2.5), as parameters.
+pub(super) async fn from_the_front(
+    state: &State,
+    client: &Arc<Client>,
+    grant: &Grant,
+    front: Front<'_>,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut fields = Vec::new();
+    let access_token = if front.kind.token {
+        let binding = Binding::default();
+        Some(access_token(state, client, grant, front.scope, &binding).await?)
+    } else {
+        None
+    };
+    if front.kind.id_token {
+        let about = id_token::About {
+            client,
+            grant,
+            nonce: front.nonce,
+            access_token: access_token.as_deref(),
+            code: front.code,
+            // OpenID Connect Core §5.4: without an access token there is no other place for what
+            // the scope asks for.
+            scope: (!front.kind.token && !front.kind.code).then_some(front.scope),
+        };
+        fields.push(("id_token".to_owned(), id_token::sign(state, about).await?));
     }
-    if names.is_empty() {
-        return Ok(Map::new());
+    if let Some(token) = access_token {
+        let seconds = state.settings.lifetimes.access_ms / 1000;
+        fields.push(("access_token".to_owned(), token));
+        fields.push(("token_type".to_owned(), "Bearer".to_owned()));
+        fields.push(("expires_in".to_owned(), seconds.to_string()));
     }
-    let (who, now) = (who.clone(), state.now());
-    let found: Option<Map<String, Value>> = state
-        .db
-        .read("id_token_claims", move |tx: &mut Tx| {
-            let (who, names) = (who.clone(), names.clone());
-            Box::pin(async move {
-                Ok::<_, idp_store::StoreError>(match who {
-                    Who::Staff(id) => idp_store::staff::find(tx, &id)
-                        .await?
-                        .map(|staff| claims::of_staff(&names, &staff)),
-                    Who::Citizen(id) => idp_store::person::claims(tx, &id)
-                        .await?
-                        .map(|person| claims::of_person(&names, &person, now)),
-                })
-            })
-        })
-        .await?;
-    Ok(found.unwrap_or_default())
+    Ok(fields)
+}
+
+/// An access token of a grant (RFC 9068 §2.2).
+async fn access_token(
+    state: &State,
+    client: &Client,
+    grant: &Grant,
+    scope: &Scope,
+    binding: &Binding,
+) -> Result<String, Failure> {
+    let (now, detail) = (state.now() / 1000, &grant.detail);
+    let who = Who::read(&grant.kind, grant.person_id.clone());
+    let issuer = &state.settings.issuer;
+    let claims = Access {
+        iss: issuer,
+        sub: &subject::of(state, client, &who),
+        aud: issuer,
+        exp: now + state.settings.lifetimes.access_ms / 1000,
+        iat: now,
+        jti: state.ambient.id(),
+        client_id: &client.client_id,
+        scope: &scope.text(),
+        gid: Some(&grant.id),
+        auth_time: Some(detail.auth_time),
+        acr: Some(&detail.acr),
+        cnf: binding.cnf(),
+    };
+    let ring = state.keys.ring(state).await?;
+    Ok(ring.signer(Algorithm::Es256)?.sign("at+jwt", &claims)?)
 }
 
 /// A token for the client itself (RFC 6749 §4.4.3): nothing is written, no refresh token.

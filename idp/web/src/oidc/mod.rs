@@ -9,8 +9,10 @@ mod client_auth;
 mod device_authorization;
 mod discovery;
 mod end_session;
+mod id_token;
 mod introspect;
 mod issue;
+mod par;
 mod reply;
 mod request;
 pub mod resource;
@@ -34,6 +36,7 @@ use crate::router::cross_origin;
 pub(crate) fn router(state: &State) -> Router<State> {
     // Endpoints at which clients prove that they hold a key.
     let proving = Router::new()
+        .route("/oauth2/par", post(par::push))
         .route("/oauth2/token", post(token::token))
         .route("/oauth2/userinfo", get(userinfo::by_get).post(userinfo::by_post))
         .layer(middleware::from_fn_with_state(state.clone(), sender::offer_nonce));

@@ -3,19 +3,22 @@
 
 pub(in crate::oidc) mod answer;
 mod device;
+pub(in crate::oidc) mod object;
 pub(crate) mod resume;
 
 use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri, header};
-use idp_protocol::authorize::{self, AuthorizationRequest, Refusal};
+use idp_protocol::authorize::{self, Arrival, AuthorizationRequest, Refusal, ResponseMode};
 use idp_protocol::client::Client;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::{ProtocolError, hint};
 
+use super::par;
 use super::reply::Failure;
 use super::request::{self, Body};
 use crate::State;
+use crate::clients::Known;
 use crate::flow::{self, Begun};
 use crate::network::Network;
 
@@ -69,17 +72,13 @@ async fn begin(
     let client_id = parameters.required("client_id", "The client_id is missing.")?;
     let known = state.clients.find(state, client_id).await?;
     let known = known.ok_or(ProtocolError::invalid_request("The client_id is not registered."))?;
-    let client = &known.client;
-    let checked = match authorize::check(client, parameters) {
-        Ok(request) => hinted(state, client, request).await?,
-        refused => refused,
-    };
-    let request = match checked {
+    let request = match wanted(state, &known, parameters).await? {
         Ok(request) => request,
         Err(Refusal::Page(error)) => return Err(error.into()),
         Err(Refusal::Redirect { error, redirect_uri, mode, state: given }) => {
-            let place = answer::Place { redirect_uri: &redirect_uri, mode, state: given };
-            return Ok(answer::error(state, headers, &place, &error));
+            let client = &known.client;
+            let place = answer::Place { client, redirect_uri: &redirect_uri, mode, state: given };
+            return answer::error(state, headers, &place, &error).await;
         }
     };
     let (id, cookies) = match flow::begin(state, headers, network, request).await? {
@@ -93,9 +92,41 @@ async fn begin(
     Ok(response)
 }
 
+/// The request, wherever it came from: pushed before, in an object, or as parameters.
+async fn wanted(
+    state: &State,
+    known: &Known,
+    parameters: &Parameters,
+) -> Result<Result<AuthorizationRequest, Refusal>, Failure> {
+    let client = &known.client;
+    // RFC 9126 §4: checked when it was pushed; what stands beside the reference is not looked at.
+    if let Some(pushed) = par::taken(state, known, parameters).await? {
+        return Ok(Ok(pushed));
+    }
+    let (parameters, signed) = match object::open(state, known, parameters).await {
+        Ok(opened) => opened,
+        // RFC 9101 §7: told to the client where its address is beyond doubt.
+        Err(Failure::Protocol(error)) => {
+            let Ok(redirect_uri) = authorize::redirect_uri(client, parameters) else {
+                return Err(error.into());
+            };
+            let (mode, given) = (ResponseMode::guessed(parameters), parameters.get("state"));
+            let given = given.map(str::to_owned);
+            return Ok(Err(Refusal::Redirect { error, redirect_uri, mode, state: given }));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let front = state.settings.implicit_and_hybrid;
+    let arrival = Arrival { pushed: false, signed, front };
+    match authorize::check(client, &parameters, arrival) {
+        Ok(request) => hinted(state, client, request).await,
+        refused => Ok(refused),
+    }
+}
+
 /// Replaces the hint by the subject that it names: an ID token of ours, expired or not (OpenID
 /// Connect Core §3.1.2.1), for this client.
-async fn hinted(
+pub(in crate::oidc) async fn hinted(
     state: &State,
     client: &Client,
     mut request: AuthorizationRequest,

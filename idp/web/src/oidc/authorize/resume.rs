@@ -15,10 +15,11 @@ use idp_store::grant::{Detail, Grant};
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
-use super::answer::{self, Place};
+use super::answer::{self, Fields, Place};
 use super::device;
 use crate::State;
 use crate::flow::{self, Flow};
+use crate::oidc::issue;
 use crate::oidc::reply::Failure;
 use crate::oidc::subject;
 use crate::session::{self, SignedIn, Who};
@@ -96,11 +97,12 @@ async fn end(
     error: ProtocolError,
 ) -> Result<Response, Failure> {
     let (id, now) = (flow.id.clone(), state.now());
+    let pushed = flow.request.pushed.clone();
     let first: bool = state
         .db
         .write("flow_end", move |tx: &mut Tx| {
-            let id = id.clone();
-            Box::pin(async move { idp_store::flow::answer(tx, &id, now).await })
+            let (id, pushed) = (id.clone(), pushed.clone());
+            Box::pin(async move { answered(tx, &id, pushed.as_deref(), now).await })
         })
         .await
         .map_err(|cause: StoreError| Failure::from(cause))?;
@@ -110,8 +112,28 @@ async fn end(
     if let Some(id) = &flow.request.device {
         return device::refuse(state, headers, flow, id).await;
     }
-    let response = answer::error(state, headers, &Place::of(&flow.request), &error);
+    let response = {
+        let place = Place::of(&flow.client, &flow.request);
+        answer::error(state, headers, &place, &error).await?
+    };
     Ok(forgotten(state, flow, response))
+}
+
+/// Takes flow and pushed request for the one answer (attacks rows 14, 22).
+async fn answered(
+    tx: &mut Tx,
+    flow: &str,
+    pushed: Option<&str>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if !idp_store::flow::answer(tx, flow, now).await? {
+        return Ok(false);
+    }
+    match pushed {
+        // RFC 9126 §4: dead when the sign-in completes.
+        Some(id) => idp_store::pushed::consume(tx, id, now).await,
+        None => Ok(true),
+    }
 }
 
 pub(super) fn forgotten(state: &State, flow: &Flow, mut response: Response) -> Response {
@@ -173,6 +195,7 @@ pub(in crate::oidc) async fn issue(
     session: &SignedIn,
     reached: Reached,
 ) -> Result<Response, Failure> {
+    let kind = flow.request.response_type;
     let token = state.ambient.token("tbc_");
     let grant = grant(state, flow, session, reached);
     let code = Code {
@@ -188,12 +211,13 @@ pub(in crate::oidc) async fn issue(
     };
     let made = Arc::new(Made {
         flow_id: flow.id.clone(),
+        pushed: flow.request.pushed.clone(),
         sector: subject::sector(&flow.client),
         sub: subject::of(state, &flow.client, &session.who),
         groups: flow.asks(),
         name: flow.client.client_name.clone(),
-        grant,
-        code,
+        grant: grant.clone(),
+        code: kind.code.then_some(code),
     });
     let first: bool = state
         .db
@@ -207,12 +231,36 @@ pub(in crate::oidc) async fn issue(
         return Ok(super::gone(state, headers));
     }
     let session_state = answer::session_state(state, &flow.request, &session.id);
-    let place = Place::of(&flow.request);
-    let mut response = answer::code(state, headers, &place, token.text(), session_state);
+    let place = Place::of(&flow.client, &flow.request);
+    let code = kind.code.then(|| token.text());
+    let fields = front(state, flow, &grant, code).await?;
+    let mut response = answer::success(state, headers, &place, fields, session_state).await?;
     // The frame reads it again; a browser that has lost it would always say that it has changed.
     let kept = session::state_cookie_value(state, &session.id);
     response.headers_mut().append(header::SET_COOKIE, kept);
     Ok(forgotten(state, flow, response))
+}
+
+/// What comes from the front: the code, and tokens where the response type asks for them (OpenID
+/// Connect Core §3.2.2.5, §3.3.2.5).
+async fn front(
+    state: &State,
+    flow: &Flow,
+    grant: &Grant,
+    code: Option<String>,
+) -> Result<Fields, Failure> {
+    let mut fields = Fields::new();
+    if flow.request.response_type.front() {
+        let wanted = issue::Front {
+            kind: flow.request.response_type,
+            scope: &flow.request.scope,
+            nonce: flow.request.nonce.as_deref(),
+            code: code.as_deref(),
+        };
+        fields = issue::from_the_front(state, &flow.client, grant, wanted).await?;
+    }
+    fields.extend(code.map(|code| ("code".to_owned(), code)));
+    Ok(fields)
 }
 
 pub(super) fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Grant {
@@ -249,12 +297,14 @@ pub(super) fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Rea
 
 struct Made {
     flow_id: String,
+    pushed: Option<String>,
     sector: String,
     sub: String,
     groups: Vec<String>,
     name: String,
     grant: Grant,
-    code: Code,
+    /// None where tokens come from the front alone.
+    code: Option<Code>,
 }
 
 impl Made {
@@ -264,11 +314,13 @@ impl Made {
         // A sign-out since the decision was made holds: its session must still stand.
         let session = grant.session_id.as_deref().unwrap_or_default();
         let stands = idp_store::session::find(tx, session, now).await?.is_some();
-        if !stands || !idp_store::flow::answer(tx, &self.flow_id, now).await? {
+        if !stands || !answered(tx, &self.flow_id, self.pushed.as_deref(), now).await? {
             return Ok(false);
         }
         idp_store::grant::create(tx, grant).await?;
-        idp_store::code::create(tx, &self.code).await?;
+        if let Some(code) = &self.code {
+            idp_store::code::create(tx, code).await?;
+        }
         if grant.kind != "citizen" {
             return Ok(true);
         }

@@ -47,7 +47,7 @@ async fn attack_07_every_answer_names_its_issuer(house: House) {
         (vec![("response_type", "")], Some("invalid_request")),
         (vec![("response_type", "token")], Some("unsupported_response_type")),
         (vec![("scope", "unknown")], Some("invalid_scope")),
-        (vec![("request", "x")], Some("request_not_supported")),
+        (vec![("request", "x")], Some("invalid_request_object")),
         (vec![("request_uri", "https://a.example/r")], Some("request_uri_not_supported")),
         (vec![("prompt", "none login")], Some("invalid_request")),
         (vec![("claims", "{")], Some("invalid_request")),

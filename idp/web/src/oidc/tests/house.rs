@@ -150,9 +150,9 @@ impl Answer {
         location.unwrap_or_else(|| panic!("no redirect: {self:?}")).to_str().unwrap()
     }
 
-    /// Parameters of the redirect's query.
+    /// Parameters of the redirect's query, or of its fragment.
     pub(super) fn query(&self) -> BTreeMap<String, String> {
-        let (_, query) = self.location().split_once('?').unwrap();
+        let (_, query) = self.location().split_once(['?', '#']).unwrap();
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
     }
 

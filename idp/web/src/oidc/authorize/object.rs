@@ -1,0 +1,31 @@
+//! Opens the request object of an authorization request, if it has one (RFC 9101).
+
+use idp_protocol::parameters::Parameters;
+use idp_protocol::{ErrorCode, ProtocolError, request_object};
+use serde_json::Value;
+
+use crate::State;
+use crate::clients::Known;
+use crate::oidc::reply::Failure;
+
+/// The parameters that count, and whether the client has signed them.
+///
+/// # Errors
+/// `invalid_request_object`, `request_not_supported`, `request_uri_not_supported`.
+pub(in crate::oidc) async fn open(
+    state: &State,
+    known: &Known,
+    parameters: &Parameters,
+) -> Result<(Parameters, bool), Failure> {
+    // RFC 9101 §5: by value or by reference, never both.
+    if parameters.get("request_uri").is_some() {
+        let text = "Request objects by reference are not supported.";
+        return Err(ProtocolError::new(ErrorCode::RequestUriNotSupported, text).into());
+    }
+    let Some(text) = parameters.get("request") else { return Ok((parameters.clone(), false)) };
+    let client = &known.client;
+    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    let keys = keys.map_or(&[][..], Vec::as_slice);
+    let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
+    Ok((request_object::open(client, text, parameters, keys, issuer, now)?, true))
+}

@@ -1,0 +1,10 @@
+-- Authorization requests that clients have pushed (RFC 9126). Distribution column: id.
+create table pushed_request (
+    id text primary key,
+    secret_hash text not null,
+    client_id text not null,
+    request bytea not null,
+    expires_at bigint not null,
+    used_at bigint
+);
+create index pushed_request_expiry on pushed_request (expires_at);
