@@ -52,7 +52,7 @@ async fn answer(
 ) -> Result<Value, Failure> {
     let body = request::form(headers, body)?;
     // RFC 9126 §2.1: the client authenticates as at the token endpoint.
-    let known = client_auth::client(state, headers, &body, "/oauth2/par").await?;
+    let known = client_auth::client(state, headers, &body, sender).await?;
     // RFC 9126 §2.1, item 1: no reference within (attacks row 14).
     if body.get("request_uri").is_some() {
         let text = "A pushed request holds no request_uri.";
