@@ -6,3 +6,5 @@ pub mod ambient;
 pub mod citizen;
 pub mod consent;
 pub mod flow;
+pub mod network;
+pub mod outgoing;

@@ -159,6 +159,10 @@ impl App {
             wake.clone(),
         )
         .await?;
+        // Nothing was set before: the state is new.
+        let way = crate::counterparts::outgoing(config)?;
+        let _ = web.outside.set(way.clone());
+        let _ = web.partners.set(Arc::new(idp_web::logout::Carrier(way)));
         let host = plugins::host(config, &db).await.map_err(StartError::Hall)?;
         let host = Arc::new(host);
         let engine = Self::engine(config, &web, &ambient, wake, host.clone())?;

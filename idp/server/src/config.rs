@@ -86,6 +86,7 @@ impl Config {
             &mut self.audit.checkpoint,
             &mut self.payment.merchant_key_file,
             &mut self.payment.gateway_key_file,
+            &mut self.outgoing.ca_file,
         ] {
             if path.is_relative() && !path.as_os_str().is_empty() {
                 *path = base.join(&*path);

@@ -1,12 +1,14 @@
 //! Adapters of the counterparts that a configuration names; the rest is absent and says so.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_domain::ambient::Ambient;
 use idp_domain::citizen::port::{FaceCheck, Register};
+use idp_domain::network::Block;
+use idp_domain::outgoing::Outgoing;
 use idp_registers::{Endpoint, HttpFace, HttpRegister};
 use plugins_hall::port::{CarrierNotices, Counterpart, Delivery, PaymentGateway};
 use plugins_payment::UnionPay;
@@ -30,6 +32,29 @@ fn refused(section: &str, cause: impl std::fmt::Display) -> StartError {
         "look at its address and keys",
     )
     .into()
+}
+
+/// The guarded way out (attacks row 17).
+///
+/// # Errors
+/// [`StartError`] for authorities that cannot be read or a network that is none.
+pub fn outgoing(config: &Config) -> Result<Arc<dyn Outgoing>, StartError> {
+    let config = &config.outgoing;
+    let mut settings = idp_outgoing::Settings::default();
+    for text in &config.allow_networks {
+        settings.allow.push(text.parse::<Block>().map_err(|_| {
+            let problem = format!("`outgoing.allow_networks` has {text:?}, which is no network.");
+            ConfigError::new(problem, "write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32")
+        })?);
+    }
+    if config.ca_file != PathBuf::new() {
+        let read = std::fs::read(&config.ca_file);
+        let file = config.ca_file.display();
+        settings.authorities =
+            Some(read.map_err(|cause| refused("outgoing", format!("{file}: {cause}")))?);
+    }
+    let made = idp_outgoing::Guarded::new(settings);
+    Ok(Arc::new(made.map_err(|cause| refused("outgoing", cause))?))
 }
 
 /// The identity half's counterparts.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use idp_domain::outgoing::{Limits, Outgoing};
 use idp_protocol::jose::Algorithm;
 use idp_protocol::logout::{self as rules, Notice};
 use idp_store::logout::{self as store, Held};
@@ -41,6 +42,20 @@ pub(crate) struct Ended {
     held: Vec<Held>,
     /// Under the caller's lease.
     claimed: Vec<Claimed>,
+}
+
+/// The guarded way out as the carrier of notices.
+pub struct Carrier(pub std::sync::Arc<dyn Outgoing>);
+
+#[async_trait]
+impl Post for Carrier {
+    async fn form(&self, url: &str, body: String) -> Result<u16, String> {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        // What a partner says besides its status is of no interest.
+        let limits = Limits { time: PATIENCE, bytes: 16 * 1024 };
+        let answer = self.0.post(url, &headers, body.into_bytes(), limits).await;
+        answer.map(|answer| answer.status).map_err(|cause| cause.to_string())
+    }
 }
 
 /// Ends a session and what does not outlive it, and writes the notices; none if it had ended.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use idp_domain::ambient::Ambient;
 use idp_domain::citizen::port::{FaceCheck, Register};
+use idp_domain::outgoing::{Nowhere, Outgoing};
 use idp_store::{Db, StoreError};
 use tokio::sync::Notify;
 
@@ -192,6 +193,8 @@ pub struct Parts {
     pub outbox_wake: Arc<Notify>,
     /// Carries notices to partners; the server sets it.
     pub partners: std::sync::OnceLock<Arc<dyn crate::logout::Post>>,
+    /// The way out to addresses that clients name; the server sets it.
+    pub outside: std::sync::OnceLock<Arc<dyn Outgoing>>,
     /// The metadata document, as served.
     pub(crate) metadata: bytes::Bytes,
     /// Salt of pairwise subjects (OpenID Connect Core §8.1).
@@ -247,7 +250,15 @@ impl State {
             passwords,
             outbox_wake,
             partners: std::sync::OnceLock::new(),
+            outside: std::sync::OnceLock::new(),
         })))
+    }
+
+    /// The way out to addresses that clients name (attacks row 17); there is none until the server
+    /// has set it.
+    #[must_use]
+    pub fn outgoing(&self) -> Arc<dyn Outgoing> {
+        self.outside.get().cloned().unwrap_or_else(|| Arc::new(Nowhere))
     }
 
     /// Milliseconds UTC.

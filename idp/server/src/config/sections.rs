@@ -172,6 +172,17 @@ pub struct Sms {
     pub secret: String,
 }
 
+/// `[outgoing]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    /// Blocks of addresses that may be called although they are not public.
+    pub allow_networks: Vec<String>,
+    /// More certificate authorities, PEM; empty: none.
+    #[serde(default)]
+    pub ca_file: PathBuf,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +227,8 @@ pub struct Config {
     pub register: HttpCounterpart,
     /// `[face]`
     pub face: HttpCounterpart,
+    /// `[outgoing]`
+    pub outgoing: Outgoing,
     /// `[log]`
     pub log: Log,
 }

@@ -102,8 +102,8 @@ fn files(file: &Path) -> Check {
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let base = file.parent().unwrap_or(Path::new("."));
     let keys = table.values().filter_map(toml::Value::as_table).flatten();
-    // The gateway's key is its public one.
-    let secret = |key: &str| key.ends_with("_file") && key != "gateway_key_file";
+    // The gateway's key and an authority's certificate are public.
+    let secret = |key: &str| key.ends_with("_file") && !["gateway_key_file", "ca_file"].contains(&key);
     let named = keys.filter(|(key, _)| secret(key)).filter_map(|(_, path)| path.as_str());
     for path in named.map(|path| base.join(path)).chain([file.to_owned()]) {
         let mode = std::fs::metadata(&path).map_or(0, |known| known.permissions().mode());
@@ -121,7 +121,8 @@ fn outside(config: &Config) -> Check {
     let ambient = ambient::system();
     let made = counterparts::of_identity(config, &ambient)
         .map(drop)
-        .and_then(|()| counterparts::of_hall(config, &ambient).map(drop));
+        .and_then(|()| counterparts::of_hall(config, &ambient).map(drop))
+        .and_then(|()| counterparts::outgoing(config).map(drop));
     if let Err(cause) = made {
         return finding("outside", cause.to_string());
     }

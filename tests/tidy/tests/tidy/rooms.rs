@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("idp/domain", &["idp-protocol"], &["tokio", "axum", "sqlx", "rusqlite", "reqwest"]),
     ("idp/store", &["idp-domain", "idp-protocol"], &["axum", "wasmtime", "reqwest"]),
     ("idp/registers", &["idp-domain"], &["axum", "sqlx", "rusqlite", "wasmtime"]),
+    ("idp/outgoing", &["idp-domain"], &["axum", "sqlx", "rusqlite", "wasmtime"]),
     (
         "idp/web",
         &["idp-domain", "idp-protocol", "idp-store"],
