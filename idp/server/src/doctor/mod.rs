@@ -103,7 +103,8 @@ fn files(file: &Path) -> Check {
     let base = file.parent().unwrap_or(Path::new("."));
     let keys = table.values().filter_map(toml::Value::as_table).flatten();
     // The gateway's key and an authority's certificate are public.
-    let secret = |key: &str| key.ends_with("_file") && !["gateway_key_file", "ca_file"].contains(&key);
+    let secret =
+        |key: &str| key.ends_with("_file") && !["gateway_key_file", "ca_file"].contains(&key);
     let named = keys.filter(|(key, _)| secret(key)).filter_map(|(_, path)| path.as_str());
     for path in named.map(|path| base.join(path)).chain([file.to_owned()]) {
         let mode = std::fs::metadata(&path).map_or(0, |known| known.permissions().mode());
