@@ -116,6 +116,7 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
         })?;
         settings.trusted_proxies.push(block);
     }
+    settings.certificates = crate::listen::certificates(config)?;
     settings.port = port_of(config);
     settings.implicit_and_hybrid = config.protocol.implicit_and_hybrid;
     settings.require_dpop_nonce = config.protocol.require_dpop_nonce;

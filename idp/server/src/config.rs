@@ -214,6 +214,9 @@ fn environment_table(
 const SECRETS: &[(&str, &str)] = &[
     ("database", "url"),
     ("secrets", "master"),
+    ("tls", "certificate"),
+    ("tls", "key"),
+    ("tls", "client_ca"),
     ("express", "secret"),
     ("sms", "secret"),
     ("register", "secret"),
@@ -261,6 +264,10 @@ fn read_secret_files(table: &mut Table, base: &Path) -> Result<(), ConfigError> 
             )
         })?;
         keys.insert((*key).to_owned(), Value::String(text.trim().to_owned()));
+        // These are renewed while the program runs, and read again.
+        if matches!((*section, *key), ("tls", "certificate" | "key")) {
+            keys.insert(format!("{key}_file"), Value::String(path.display().to_string()));
+        }
     }
     Ok(())
 }

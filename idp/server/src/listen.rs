@@ -1,5 +1,8 @@
-//! The listener: HTTP/1.1 over TCP with bounds on headers and on time, and a shutdown that lets
+//! The listeners: HTTP/1.1 over TCP or TLS with bounds on headers and on time, and a shutdown that lets
 //! requests in flight finish.
+
+mod doors;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,11 +10,16 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use idp_web::certificate::Chain;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-/// Time that a client gets to send its headers: slow ones must not hold connections (slowloris).
+pub use doors::{Doors, aliases, certificates};
+
+/// Time that a client gets for the handshake, and to send its headers: slow ones must not hold connections (slowloris).
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a connection's read buffer, which bounds all headers of a request together.
 const HEADER_BYTES: usize = 32 * 1024;
@@ -46,6 +54,17 @@ impl Shutdown {
 
 /// Serves `router` until `shutdown`, then gives requests in flight `grace`.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, grace: Duration) {
+    serve_over(listener, None, router, shutdown, grace).await;
+}
+
+/// The same, over TLS where there is an acceptor.
+async fn serve_over(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    shutdown: Shutdown,
+    grace: Duration,
+) {
     let (alive, mut done) = tokio::sync::mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
@@ -54,9 +73,16 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, gr
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection =
-                    connection(stream, peer, router.clone(), shutdown.clone(), alive.clone());
-                tokio::spawn(connection);
+                let (router, stop) = (router.clone(), shutdown.clone());
+                let (acceptor, alive) = (acceptor.clone(), alive.clone());
+                tokio::spawn(async move {
+                    let _ = stream.set_nodelay(true);
+                    match acceptor {
+                        None => connection(stream, peer, None, router, stop).await,
+                        Some(acceptor) => over_tls(&acceptor, stream, peer, router, stop).await,
+                    }
+                    drop(alive);
+                });
             }
             Err(cause) => {
                 // Out of file descriptors is the usual one: wait for some to close.
@@ -69,17 +95,35 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, gr
     let _ = tokio::time::timeout(grace, done.recv()).await;
 }
 
-async fn connection(
+async fn over_tls(
+    acceptor: &TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     shutdown: Shutdown,
-    alive: tokio::sync::mpsc::Sender<()>,
 ) {
-    let _ = stream.set_nodelay(true);
+    // Whoever fails is told by the alert; a log line each would let strangers fill the disk.
+    let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIME, acceptor.accept(stream)).await else {
+        return;
+    };
+    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain = Chain::new(shown.iter().map(|one| one.to_vec()).collect());
+    connection(stream, peer, chain, router, shutdown).await;
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    chain: Option<Chain>,
+    router: Router,
+    shutdown: Shutdown,
+) {
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        if let Some(chain) = &chain {
+            request.extensions_mut().insert(chain.clone());
+        }
         request
     });
     let mut http1 = hyper::server::conn::http1::Builder::new();
@@ -93,5 +137,4 @@ async fn connection(
             let _ = serving.await;
         }
     }
-    drop(alive);
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::{Failure, Place, talk};
 use crate::app::App;
 use crate::config::Config;
-use crate::listen::{self, Shutdown};
+use crate::listen::{self, Doors, Shutdown};
 use crate::{ambient, doctor, metrics, telemetry};
 
 /// Runs a deployment until a signal.
@@ -29,6 +29,11 @@ pub async fn deploy(
     ready: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), Failure> {
     let listener = bound(&config.server.listen, "`server.listen` or `--port`").await?;
+    let second = match config.tls.mtls_listen.as_str() {
+        "" => None,
+        address => Some(bound(address, "`tls.mtls_listen`").await?),
+    };
+    let doors = Doors::new(config, listener, second)?;
     let figures = match config.server.metrics_listen.as_str() {
         "" => None,
         address => Some(bound(address, "`server.metrics_listen`").await?),
@@ -36,6 +41,7 @@ pub async fn deploy(
     let shutdown = Shutdown::default();
     let app = App::build(config, ambient::system()).await?;
     let (db, host) = (app.db.clone(), app.host.clone());
+    let aliases = listen::aliases(&app.web);
     let mut router = app.start_jobs(&shutdown);
     if let Some(listener) = figures {
         let shown = metrics::begin(db, host)?;
@@ -43,14 +49,14 @@ pub async fn deploy(
         talk(format_args!("figures on {}", listener.local_addr()?));
         tokio::spawn(listen::serve(listener, shown, shutdown.clone(), Duration::ZERO));
     }
-    ready(listener.local_addr()?);
+    ready(doors.address()?);
     let stop = shutdown.clone();
     tokio::spawn(async move {
         signalled().await;
         stop.stop();
     });
     let grace = Duration::from_secs(config.server.shutdown_seconds);
-    listen::serve(listener, router, shutdown, grace).await;
+    doors.serve(router, aliases, shutdown, grace).await;
     Ok(())
 }
 

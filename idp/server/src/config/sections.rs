@@ -24,6 +24,35 @@ pub struct Server {
     pub demo: bool,
 }
 
+/// `[tls]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM, the server's own first; empty: plain HTTP.
+    #[serde(default)]
+    pub certificate: String,
+    /// Where it was read, to be read again.
+    #[serde(default)]
+    pub certificate_file: PathBuf,
+    /// PEM.
+    #[serde(default)]
+    pub key: String,
+    /// Where it was read, to be read again.
+    #[serde(default)]
+    pub key_file: PathBuf,
+    /// `off` or `request`.
+    pub client_certificates: String,
+    /// `address:port`, or empty.
+    pub mtls_listen: String,
+    /// Its public address; empty: the issuer's host with that port.
+    pub mtls_address: String,
+    /// PEM: who vouches for client certificates.
+    #[serde(default)]
+    pub client_ca: String,
+    /// Header in which trusted proxies pass client certificates on, or empty.
+    pub certificate_header: String,
+}
+
 /// `[database]`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +228,8 @@ pub struct Log {
 pub struct Config {
     /// `[server]`
     pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[database]`
     pub database: Database,
     /// `[secrets]`

@@ -49,3 +49,41 @@ fn a_wrong_type_is_a_sentence() {
     let error = load("[limits]\ncodes_per_day = \"many\"").err().expect("refused");
     assert!(error.to_string().contains("wrong kind"), "{error}");
 }
+
+#[test]
+fn rfc_8705_6_5_certificates_are_asked_for_where_they_can_be_believed() {
+    let certificates =
+        |text: &str| load(text).and_then(|config| crate::listen::certificates(&config));
+    let plain = certificates("").expect("defaults");
+    assert!(!plain.asked && plain.address.is_none());
+    for (contradiction, told) in [
+        ("[tls]\nclient_certificates = \"require\"", "neither `off` nor `request`"),
+        ("[tls]\nclient_certificates = \"request\"", "does not end TLS"),
+        ("[tls]\nmtls_listen = \"127.0.0.1:8443\"", "does not end TLS"),
+        ("[tls]\ncertificate_header = \"Client-Cert\"", "no proxy is trusted"),
+        ("[tls]\ncertificate_header = \"a b\"", "no name of a header"),
+        ("[tls]\nclient_ca = \"nonsense\"", "no certificate"),
+    ] {
+        let error = certificates(contradiction).err().expect(contradiction).to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let proxy = "[server]\nissuer = \"https://id.example\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
+    let behind = format!(
+        "{proxy}[tls]\ncertificate_header = \"Client-Cert\"\nmtls_address = \"https://m.example/\""
+    );
+    let behind = certificates(&behind).expect("a proxy");
+    assert_eq!(behind.header.as_ref().map(http::HeaderName::as_str), Some("client-cert"));
+    assert_eq!((behind.asked, behind.address.as_deref()), (true, Some("https://m.example")));
+    let second = "[server]\nissuer = \"https://id.example\"\n[tls]\ncertificate = \"x\"\nkey = \"y\"\nmtls_listen = \"0.0.0.0:8443\"";
+    let second = certificates(second).expect("a second listener");
+    assert_eq!(second.address.as_deref(), Some("https://id.example:8443"));
+}
+
+#[test]
+fn half_an_identity_is_refused() {
+    for half in ["certificate = \"x\"", "key = \"x\"", "certificate = \"x\"\nkey = \"y\""] {
+        let config = load(&format!("[tls]\n{half}")).expect("loads");
+        assert!(crate::listen::tls::Identity::open(&config.tls).is_err(), "{half}");
+    }
+    assert!(load("[tls]\nkey = \"x\"\nkey_file = \"y\"").is_err());
+}

@@ -6,14 +6,18 @@ mod running;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use idp_protocol::certificate::Certificate;
 use idp_store::{Db, Options, StoreError};
 
 use crate::backup::database_file;
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::{ambient, app, counterparts};
+use crate::{ambient, app, counterparts, listen};
 
 pub(crate) use running::running;
+
+/// A certificate that ends within this many days should have been renewed.
+const WARN_DAYS: i64 = 14;
 
 /// One check and how it ended.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ pub(crate) fn settings(config: &Config) -> Vec<Check> {
              hint: register partners with `tongban client create`",
         )
     };
-    vec![demo, issuer(config), registration]
+    vec![demo, issuer(config), tls(config), registration]
 }
 
 fn issuer(config: &Config) -> Check {
@@ -83,9 +87,50 @@ fn issuer(config: &Config) -> Check {
     ok("issuer", issuer)
 }
 
+fn tls(config: &Config) -> Check {
+    let opened = listen::certificates(config)
+        .and_then(|certificates| Ok((certificates, listen::tls::Identity::open(&config.tls)?)));
+    match opened {
+        Err(cause) => finding("tls", cause.to_string()),
+        Ok((_, Some(_))) if !config.server.issuer.starts_with("https://") => finding(
+            "tls",
+            "`tls.certificate` is set, and `server.issuer` is not https.\n\
+             hint: partners follow the issuer's address; write it as it is reached",
+        ),
+        Ok((certificates, identity)) => {
+            let here = if identity.is_some() { "ends here" } else { "is the proxy's" };
+            let asked = if certificates.asked { "can be shown" } else { "are not asked for" };
+            ok("tls", format!("TLS {here}; client certificates {asked}"))
+        }
+    }
+}
+
+/// The server's certificate, of the right name and not about to end.
+fn certificate(config: &Config) -> Check {
+    let identity = listen::tls::Identity::open(&config.tls).ok().flatten();
+    let shown = identity.and_then(|identity| identity.certificate());
+    let Some(read) = shown.and_then(|der| Certificate::read(&der).ok()) else {
+        return ok("certificate", "none is ours to show");
+    };
+    let url = url::Url::parse(&config.server.issuer).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+    if !read.names_host(host) {
+        let text = format!("the certificate does not name {host}.\nhint: partners refuse it");
+        return finding("certificate", text);
+    }
+    let days = (read.not_after - ambient::system().now() / 1000) / 86_400;
+    if days < WARN_DAYS {
+        let text = format!("the certificate ends in {days} days.\nhint: renew it");
+        return finding("certificate", text);
+    }
+    ok("certificate", format!("the certificate names {host} and ends in {days} days"))
+}
+
 /// What the machine holds, with nothing started and nothing changed.
 pub(crate) async fn standing(config: &Config, file: &Path) -> Vec<Check> {
-    vec![secrets(config), files(file), outside(config), plugins(config), database(config).await]
+    let database = database(config).await;
+    let certificate = certificate(config);
+    vec![secrets(config), files(file), certificate, outside(config), plugins(config), database]
 }
 
 fn secrets(config: &Config) -> Check {
@@ -102,9 +147,9 @@ fn files(file: &Path) -> Check {
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let base = file.parent().unwrap_or(Path::new("."));
     let keys = table.values().filter_map(toml::Value::as_table).flatten();
-    // The gateway's key and an authority's certificate are public.
-    let secret =
-        |key: &str| key.ends_with("_file") && !["gateway_key_file", "ca_file"].contains(&key);
+    // The gateway's key is its public one, and so are certificates.
+    let public = ["gateway_key_file", "certificate_file", "client_ca_file", "ca_file"];
+    let secret = |key: &str| key.ends_with("_file") && !public.contains(&key);
     let named = keys.filter(|(key, _)| secret(key)).filter_map(|(_, path)| path.as_str());
     for path in named.map(|path| base.join(path)).chain([file.to_owned()]) {
         let mode = std::fs::metadata(&path).map_or(0, |known| known.permissions().mode());
