@@ -34,6 +34,15 @@ statement!(
        (select 1 from session s where s.id = g.session_id and s.ended_at is null))"
 );
 
+// The ids of these rows begin with the time in decimal, those of others with it in hexadecimal,
+// whose first digit is still 0: only a range of the primary key is looked through.
+statement!(
+    PRUNE,
+    "delete from outbox where id in (select id from outbox
+     where id >= '1' and interface = 'backchannel-logout'
+     and ((state = 'sent' and id < $1) or (state in ('failed', 'dead') and id < $2)) limit 200)"
+);
+
 /// What one partner holds of a person: of one session, or of none (a device).
 #[derive(Debug, Clone)]
 pub struct Held {
@@ -86,6 +95,19 @@ pub async fn of_client(
     tx.all(&OF_CLIENT, args![person, client_id]).await?.iter().map(read).collect()
 }
 
+fn row_id(at: i64, part: &str) -> String {
+    format!("{at:013}-{part}")
+}
+
+/// Removes up to 200 notices: those that arrived before `before`, and those that were given up
+/// before `long_before`.
+///
+/// # Errors
+/// As the database says.
+pub async fn prune(tx: &mut Tx, before: i64, long_before: i64) -> Result<u64, StoreError> {
+    tx.execute(&PRUNE, args![row_id(before, ""), row_id(long_before, "")]).await
+}
+
 /// Writes a notice for each partner that registered an address for them. With `lease` (milliseconds)
 /// the caller carries them itself; whatever it has not settled by then, the worker takes up.
 ///
@@ -104,7 +126,7 @@ pub async fn tell(
         let key = format!("{INTERFACE} {now} {of} {client_id}");
         let part = tx.vault().blind("outbox.id", &key);
         let entry = Entry {
-            id: format!("{now}-{}", part.get(..24).unwrap_or(&part)),
+            id: row_id(now, part.get(..24).unwrap_or(&part)),
             key,
             interface: INTERFACE,
             subject: Some(client_id.clone()),

@@ -15,6 +15,7 @@ mod client;
 mod compile;
 mod key;
 mod load;
+mod outbox;
 mod progress;
 pub(crate) mod serve;
 mod simulator;
@@ -57,6 +58,8 @@ enum Command {
     Staff(staff::StaffArgs),
     /// Signing keys.
     Key(key::KeyArgs),
+    /// Messages, parcels, payments and notices that did not arrive.
+    Outbox(outbox::OutboxArgs),
     /// The audit trail.
     Audit(audit::AuditArgs),
     /// Compiles a component within limits. Started by the product itself.
@@ -182,6 +185,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Citizen(args) => citizen::run(args).await,
         Command::Staff(args) => staff::run(args).await,
         Command::Key(args) => key::run(args).await,
+        Command::Outbox(args) => outbox::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::CompilePlugin(args) => compile::run(&args),
         Command::Load(args) => load::run(args).await,

@@ -139,7 +139,8 @@ async fn effects(db: &Db, now: i64) -> Result<Check, StoreError> {
     let (dead, waiting) = (of("dead"), of("pending") + of("sending") + of("unknown"));
     let late = oldest.map_or(0, |at| now - at);
     if dead > 0 {
-        return Ok(finding("outbox", format!("{dead} effects were given up.")));
+        let hint = "hint: `tongban outbox list` shows them, `tongban outbox retry ID` begins anew";
+        return Ok(finding("outbox", format!("{dead} effects were given up.\n{hint}")));
     }
     if waiting > 0 && late > WAITS {
         let minutes = late / MINUTE;

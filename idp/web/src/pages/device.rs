@@ -221,7 +221,8 @@ pub(crate) async fn submit_confirm(mut page: Page, request: Request) -> Response
 
 /// After the decision: the device goes on by itself.
 pub(crate) fn decided(headers: &HeaderMap, allowed: bool) -> Response {
-    let shell = Shell::bare(Lang::of(headers, None));
+    // Whoever decided is signed in.
+    let shell = Shell { signed_in: true, ..Shell::bare(Lang::of(headers, None)) };
     let notice = if allowed {
         Notice::success(shell.t("device-allowed"))
     } else {

@@ -1,6 +1,7 @@
 //! RP-initiated logout (attacks rows 18, 19, 21).
 
 use http::StatusCode;
+use idp_protocol::jose::Algorithm;
 
 use super::house::{Browser, House, form};
 const BYE: &str = "https://a.example/bye";
@@ -80,6 +81,60 @@ async fn attack_18_logout_never_leaves_for_an_unregistered_address(house: House)
     }
 }
 
+/// Each case in which the judge looks at the page: it says in words what happened.
+async fn rp_initiated_logout_2_and_3_every_refusal_and_question_is_a_page(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let good = hint(&mut browser, &house).await;
+    let forged = format!("eyJhbGciOiJub25lIn0.{}.", good.split('.').nth(1).unwrap());
+    let stranger = {
+        let private = idp_protocol::jose::generate(Algorithm::Rs256).unwrap();
+        let signer = idp_protocol::jose::Signer::new(Algorithm::Rs256, &private).unwrap();
+        signer.sign("JWT", &super::house::claims(&good)).unwrap()
+    };
+    let (bye, state) = (("post_logout_redirect_uri", BYE), ("state", "s"));
+    let page = async |fields: &[(&str, &str)]| {
+        let mut browser = browser.clone();
+        let answer = browser.get(&house, &address(fields)).await;
+        assert!(!answer.headers.contains_key("location"), "{fields:?}");
+        // Nobody was asked, so nobody is signed out.
+        browser.code(&house, &[("prompt", "none")]).await;
+        answer
+    };
+    let hinted = ("id_token_hint", good.as_str());
+    // Errors: the code and a sentence.
+    for fields in [
+        vec![hinted, ("post_logout_redirect_uri", "https://evil.example/"), state],
+        vec![hinted, ("post_logout_redirect_uri", "https://a.example/bye?foo=bar"), state],
+        vec![("id_token_hint", forged.as_str()), bye, state],
+        vec![("id_token_hint", stranger.as_str()), bye, state],
+        vec![("id_token_hint", "x"), bye, state],
+    ] {
+        let answer = page(&fields).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{fields:?}");
+        assert!(answer.body.contains("role=\"alert\""), "{fields:?}");
+        assert!(answer.body.contains("invalid_request"), "{fields:?}");
+    }
+    // Questions, and after the yes our own page.
+    for fields in [vec![bye, state], vec![state], vec![], vec![hinted], vec![hinted, state]] {
+        let answer = page(&fields).await;
+        assert_eq!(answer.status, StatusCode::OK, "{fields:?}");
+        for value in ["yes", "no"] {
+            let button = format!("name=\"logout\" value=\"{value}\"");
+            assert!(answer.body.contains(&button), "{fields:?} {answer:?}");
+        }
+        let mut browser = Browser::signed_in(&house).await;
+        let yes = [&fields[..], &[("logout", "yes")]].concat();
+        let done = browser.post(&house, "/oauth2/end_session/confirm", &[], &yes).await;
+        assert_eq!(done.status, StatusCode::OK, "{fields:?} {done:?}");
+        assert!(done.body.contains("已退出登录"), "{fields:?}");
+        let gone = browser.authorize(&house, &[("prompt", "none")]).await;
+        assert_eq!(gone.query()["error"], "login_required");
+    }
+    // By POST too (§2).
+    let asked = browser.post(&house, "/oauth2/end_session", &[], &[hinted, bye, state]).await;
+    assert!(asked.body.contains("name=\"logout\""), "{asked:?}");
+}
+
 async fn attack_19_another_site_cannot_sign_anyone_out(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let hint = hint(&mut browser, &house).await;
@@ -100,5 +155,6 @@ super::house::on_both! {
     logout_2_confirmed_with_hint_and_registered_address_goes_back_with_state;
     logout_no_keeps_the_session;
     attack_18_logout_never_leaves_for_an_unregistered_address;
+    rp_initiated_logout_2_and_3_every_refusal_and_question_is_a_page;
     attack_19_another_site_cannot_sign_anyone_out;
 }
