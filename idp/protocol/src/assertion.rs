@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::ProtocolError;
 use crate::client::Client;
-use crate::jose::{Algorithm, Unverified};
+use crate::jose::Unverified;
 
 /// Longest time that an assertion may live, seconds: a replay table must remember it that long.
 const LONGEST: i64 = 3600;
@@ -33,7 +33,7 @@ pub fn unverified_client_id(text: &str) -> Option<String> {
     token.unverified_claims.get("iss").and_then(Value::as_str).map(str::to_owned)
 }
 
-/// Checks an assertion; `audiences` are the issuer and the endpoints that it may name.
+/// Checks an assertion; `audiences` are the issuer, first, and the endpoints that it may name.
 ///
 /// # Errors
 /// `invalid_client`.
@@ -46,10 +46,10 @@ pub fn check(
     let refuse = ProtocolError::invalid_client;
     let token = Unverified::parse(text).map_err(|_| refuse("The assertion is malformed."))?;
     let pinned = client.token_endpoint_auth_signing_alg.as_deref();
-    let allowed: Vec<Algorithm> = match pinned {
-        Some(name) => Algorithm::from_name(name).into_iter().collect(),
-        None => Algorithm::ALL.to_vec(),
-    };
+    let rules = client.rules();
+    // FAPI 2.0 §5.4.1: not each algorithm that others may use; and the registered one alone.
+    let mut allowed = rules.algorithms().to_vec();
+    allowed.retain(|algorithm| pinned.is_none_or(|name| algorithm.name() == name));
     let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
     // RFC 8725 §3.11: typed as what it is, if it is typed at all.
     let typ = Some(TYP).filter(|typ| token.typ() == Some(typ));
@@ -68,6 +68,12 @@ pub fn check(
     }
     // RFC 7523 §3, item 3: meant for us.
     let meant = match claims.get("aud") {
+        // FAPI 2.0 §5.3.2.1: the issuer as a string, so that an assertion for one endpoint, or for
+        // one server among several, is of no use to whoever gets it.
+        Some(Value::String(audience)) if rules.issuer_audience => {
+            audiences.first() == Some(&audience.as_str())
+        }
+        _ if rules.issuer_audience => false,
         Some(Value::String(audience)) => audiences.contains(&audience.as_str()),
         Some(Value::Array(list)) => {
             list.iter().filter_map(Value::as_str).any(|audience| audiences.contains(&audience))
@@ -99,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jose::{Signer, generate};
+    use crate::jose::{Algorithm, Signer, generate};
 
     const NOW: i64 = 1_800_000_000;
     const ISSUER: &str = "https://id.example";
@@ -153,6 +159,46 @@ mod tests {
         claims["exp"] = json!(f64::MAX);
         let token = signer.sign("JWT", &claims).unwrap();
         assert!(check(&client, &token, &[ISSUER], NOW).is_err());
+    }
+
+    #[test]
+    fn attack_16_fapi2_5_3_2_1_the_audience_is_the_issuer_as_a_string() {
+        let (signer, mut client) = parts();
+        client.policy = crate::client::Policy::Fapi2;
+        let endpoint = "https://id.example/oauth2/token";
+        let believed = |client: &Client, claims: &Value| {
+            let token = signer.sign("JWT", claims).unwrap();
+            check(client, &token, &[ISSUER, endpoint], NOW).is_ok()
+        };
+        assert!(believed(&client, &good()));
+        for audience in [json!(endpoint), json!([ISSUER]), json!([ISSUER, endpoint]), json!(null)] {
+            let mut claims = good();
+            claims["aud"] = audience;
+            assert!(!believed(&client, &claims), "{}", claims["aud"]);
+        }
+        for (ahead, fine) in [(8, true), (60, true), (61, false)] {
+            let mut claims = good();
+            claims["nbf"] = json!(NOW + ahead);
+            assert_eq!(believed(&client, &claims), fine, "nbf {ahead} s ahead");
+        }
+    }
+
+    #[test]
+    fn attack_16_fapi2_5_4_1_the_algorithm_is_one_of_three() {
+        for (algorithm, fine) in [
+            (Algorithm::Es256, true),
+            (Algorithm::Ps256, true),
+            (Algorithm::EdDsa, true),
+            (Algorithm::Rs256, false),
+        ] {
+            let signer = Signer::new(algorithm, &generate(algorithm).unwrap()).unwrap();
+            let (_, mut client) = parts();
+            client.jwks = Some(json!({"keys": [signer.jwk()]}));
+            let token = signer.sign("JWT", &good()).unwrap();
+            assert!(check(&client, &token, &[ISSUER], NOW).is_ok(), "{algorithm:?}");
+            client.policy = crate::client::Policy::Fapi2;
+            assert_eq!(check(&client, &token, &[ISSUER], NOW).is_ok(), fine, "{algorithm:?}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<String, 
                 .get("scope")
                 .is_some_and(|scope| scope.split(' ').any(|word| word == "openid"));
             match client.redirect_uris.as_slice() {
-                [only] if !openid => Ok(only.clone()),
+                [only] if !openid && !client.rules().redirect_uri => Ok(only.clone()),
                 _ => Err(ProtocolError::invalid_request("The redirect_uri is missing.")),
             }
         }

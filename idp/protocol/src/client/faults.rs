@@ -2,7 +2,7 @@
 
 use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
 use crate::authorize::ResponseType;
-use crate::jose::{self, Algorithm};
+use crate::jose;
 use crate::redirect_uri;
 use crate::scope::Scope;
 
@@ -43,6 +43,13 @@ impl Client {
             }
         }
         self.response_faults(&mut faults);
+        // FAPI 2.0 §5.3.2.1, item 6: no secrets, and nobody without credentials.
+        let shared =
+            [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+        if self.rules().strong_authentication && shared.contains(&self.token_endpoint_auth_method) {
+            let text = "`token_endpoint_auth_method`: the policy asks for a key or a certificate.";
+            faults.push(text.to_owned());
+        }
         // RFC 6749 §6: a refresh token comes of a code.
         if self.may("refresh_token") && !uses_code && !self.may(crate::device::GRANT) {
             faults.push("`refresh_token` needs `authorization_code`.".to_owned());
@@ -137,7 +144,8 @@ impl Client {
             faults.push("`id_token_signed_response_alg` is not offered.".to_owned());
         }
         let pinned = self.token_endpoint_auth_signing_alg.as_deref();
-        if pinned.is_some_and(|name| Algorithm::from_name(name).is_none()) {
+        let algorithms = self.rules().algorithms();
+        if pinned.is_some_and(|name| !algorithms.iter().any(|known| known.name() == name)) {
             faults.push("`token_endpoint_auth_signing_alg` is not offered.".to_owned());
         }
         match &self.jwks {

@@ -43,6 +43,8 @@ pub struct Rules {
     pub strong_authentication: bool,
     /// The audience of an assertion is the issuer, as a string (FAPI 2.0 §5.3.2.1).
     pub issuer_audience: bool,
+    /// The `redirect_uri` stands in each request (FAPI 2.0 §5.3.2.2).
+    pub redirect_uri: bool,
     /// Only the response type `code` (FAPI 2.0 §5.3.2.2).
     pub code_only: bool,
     /// Backchannel requests are signed (FAPI-CIBA §5.2.2).
@@ -75,6 +77,7 @@ impl Rules {
             certificate: ciba || client.tls_client_certificate_bound_access_tokens,
             strong_authentication: fapi2 || ciba,
             issuer_audience: fapi2,
+            redirect_uri: fapi2,
             code_only: fapi2 || ciba,
             signed_backchannel: ciba,
             refresh_without_asking: fapi2 || ciba,

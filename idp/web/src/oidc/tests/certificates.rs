@@ -48,7 +48,7 @@ pub(super) fn settings() -> Certificates {
     }
 }
 
-fn issued(name: &str) -> Vec<u8> {
+pub(super) fn issued(name: &str) -> Vec<u8> {
     let key = KeyPair::generate().unwrap();
     named(name).signed_by(&key, &authority().1).unwrap().der().to_vec()
 }

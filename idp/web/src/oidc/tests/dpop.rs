@@ -53,7 +53,12 @@ impl Key {
     }
 
     /// A fresh proof for a resource.
-    fn get(&self, house: &House, token: &str, extra: &[(&str, Value)]) -> (&'static str, String) {
+    pub(super) fn get(
+        &self,
+        house: &House,
+        token: &str,
+        extra: &[(&str, Value)],
+    ) -> (&'static str, String) {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
         let claims = json!({"jti": house.state.ambient.id(), "htm": "GET",
             "htu": format!("{ISSUER}/oauth2/userinfo"), "iat": house.state.now() / 1000,

@@ -6,6 +6,7 @@ mod codes;
 mod cookies;
 mod devices;
 mod dpop;
+mod fapi2;
 mod floods;
 mod flows;
 mod front;
