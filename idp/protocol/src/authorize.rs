@@ -83,6 +83,10 @@ pub struct AuthorizationRequest {
     /// The pushed request that it came from (RFC 9126); it dies with the answer.
     #[serde(default)]
     pub pushed: Option<String>,
+    /// The request over the back channel that a person decides about; there is no redirect URI then
+    /// (CIBA Core §7).
+    #[serde(default)]
+    pub backchannel: Option<String>,
 }
 
 /// Members of the metadata: RFC 9126 §5, RFC 9101 §10.5, JARM §4, and the response types that the
@@ -226,6 +230,7 @@ pub fn check(
         authorization_details: Vec::new(),
         dpop_jkt,
         pushed: None,
+        backchannel: None,
         device: None,
     })
 }

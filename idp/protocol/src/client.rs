@@ -288,7 +288,8 @@ impl Client {
         let mut client: Self = serde_json::from_value(value).map_err(|cause| {
             vec![format!("The registration has a value of the wrong kind: {cause}.")]
         })?;
-        let for_people = ["authorization_code", "implicit", crate::device::GRANT];
+        let for_people =
+            ["authorization_code", "implicit", crate::device::GRANT, crate::ciba::GRANT];
         if !scoped && for_people.iter().any(|grant| client.may(grant)) {
             client.scope = DEFAULT_SCOPE.to_owned();
         }

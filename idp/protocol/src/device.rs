@@ -87,6 +87,7 @@ pub fn request(client: &Client, scope: Scope, device: String) -> AuthorizationRe
         dpop_jkt: None,
         device: Some(device),
         pushed: None,
+        backchannel: None,
     }
 }
 

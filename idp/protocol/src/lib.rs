@@ -6,6 +6,7 @@ pub mod acr;
 pub mod assertion;
 pub mod authorize;
 pub mod certificate;
+pub mod ciba;
 pub mod claims;
 pub mod client;
 pub mod compare;

@@ -38,6 +38,7 @@ pub type Part = fn(&Offer) -> Value;
 const PARTS: &[Part] = &[
     crate::certificate::metadata,
     crate::authorize::metadata,
+    crate::ciba::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
     crate::logout::metadata,

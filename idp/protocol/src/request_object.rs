@@ -9,7 +9,7 @@ use crate::parameters::Parameters;
 use crate::{ErrorCode, ProtocolError};
 
 /// The `typ` of a request object (RFC 9101 §10.8).
-const TYP: &str = "oauth-authz-req+jwt";
+pub(crate) const TYP: &str = "oauth-authz-req+jwt";
 /// Clocks may differ, seconds.
 const SKEW: i64 = 10;
 /// The longest life that FAPI 2.0 Message Signing §5.3.1 leaves, seconds.
@@ -114,7 +114,7 @@ fn timely(claims: &Map<String, Value>, strict: bool, now: i64) -> Result<(), Pro
 }
 
 /// Members as parameters (RFC 9101 §4): text as it is, numbers and truths as text, the rest as JSON.
-fn parameters(claims: &Map<String, Value>) -> Result<Parameters, ProtocolError> {
+pub(crate) fn parameters(claims: &Map<String, Value>) -> Result<Parameters, ProtocolError> {
     let mut pairs = Vec::with_capacity(claims.len());
     for (name, value) in claims {
         if OWN.contains(&name.as_str()) {

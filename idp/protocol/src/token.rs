@@ -156,6 +156,11 @@ pub enum Grant {
         /// The device code.
         device_code: String,
     },
+    /// CIBA Core §10.1.
+    Backchannel {
+        /// What the client was given.
+        auth_req_id: String,
+    },
     /// RFC 6749 §4.4.2.
     ClientCredentials {
         /// At most what is registered.
@@ -194,6 +199,11 @@ impl Grant {
                     .required("device_code", "The device_code is missing.")?
                     .to_owned(),
             }),
+            crate::ciba::GRANT => Ok(Self::Backchannel {
+                auth_req_id: body
+                    .required("auth_req_id", "The auth_req_id is missing.")?
+                    .to_owned(),
+            }),
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
             _ => Err(ProtocolError::new(
                 ErrorCode::UnsupportedGrantType,
@@ -209,6 +219,7 @@ impl Grant {
             Self::Code { .. } => "authorization_code",
             Self::Refresh { .. } => "refresh_token",
             Self::Device { .. } => crate::device::GRANT,
+            Self::Backchannel { .. } => crate::ciba::GRANT,
             Self::ClientCredentials { .. } => "client_credentials",
         }
     }

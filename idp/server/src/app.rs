@@ -199,6 +199,7 @@ impl App {
         }
         let mut outside = crate::counterparts::of_hall(config, ambient)?;
         outside.counterparts.push(Arc::new(crate::counterparts::LogoutNotices(web.clone())));
+        outside.counterparts.push(Arc::new(crate::counterparts::Pings(web.clone())));
         Engine::new(plugins_engine::Parts {
             db: db.clone(),
             ambient: ambient.clone(),

@@ -132,6 +132,32 @@ impl Counterpart for LogoutNotices {
     }
 }
 
+/// Tells clients that their requests over the back channel were decided.
+pub struct Pings(pub idp_web::State);
+
+#[async_trait]
+impl Counterpart for Pings {
+    fn interface(&self) -> &'static str {
+        idp_web::backchannel::INTERFACE
+    }
+
+    // A client that is pinged twice asks twice.
+    fn may_resend(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, _key: &str, arguments: &Value) -> Delivery {
+        match idp_web::backchannel::ping(&self.0, arguments).await {
+            Ok(answer) => Delivery::Done(answer),
+            Err(problem) => Delivery::Unknown(problem),
+        }
+    }
+
+    async fn ask(&self, _key: &str, _arguments: &Value) -> Delivery {
+        Delivery::NotFound
+    }
+}
+
 /// Adapters of money and mail.
 ///
 /// # Errors

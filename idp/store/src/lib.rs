@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod backchannel;
 pub mod checkpoint;
 pub mod client;
 pub mod code;

@@ -1,7 +1,7 @@
 //! Removes what has expired, in small steps that keep nobody waiting.
 
 use crate::{StoreError, Tx};
-use crate::{code, device, flow, grant, logout, refresh, session, single_use};
+use crate::{backchannel, code, device, flow, grant, logout, refresh, session, single_use};
 use crate::{face, journey, otp, proof, pushed, staff, throttle};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
@@ -14,6 +14,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     const DAY: i64 = 86_400_000;
     let before = now - DAY;
     let mut removed = code::prune(tx, before).await?;
+    removed += backchannel::prune(tx, before).await?;
     removed += pushed::prune(tx, before).await?;
     removed += flow::prune(tx, now).await?;
     removed += device::prune(tx, before).await?;

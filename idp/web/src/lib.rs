@@ -3,6 +3,7 @@
 //! `oidc` holds the protocol endpoints, `pages` what a person sees; both stand on the session of
 //! the browser and on the flow that a partner began.
 
+pub mod backchannel;
 pub mod certificate;
 pub mod citizens;
 pub mod clients;

@@ -20,6 +20,7 @@ const GRANTS: &[&str] = &[
     "refresh_token",
     "client_credentials",
     crate::device::GRANT,
+    crate::ciba::GRANT,
 ];
 
 impl Client {
@@ -50,8 +51,13 @@ impl Client {
             let text = "`token_endpoint_auth_method`: the policy asks for a key or a certificate.";
             faults.push(text.to_owned());
         }
+        self.backchannel_faults(&mut faults);
         // RFC 6749 §6: a refresh token comes of a code.
-        if self.may("refresh_token") && !uses_code && !self.may(crate::device::GRANT) {
+        if self.may("refresh_token")
+            && !uses_code
+            && !self.may(crate::device::GRANT)
+            && !self.may(crate::ciba::GRANT)
+        {
             faults.push("`refresh_token` needs `authorization_code`.".to_owned());
         }
         // RFC 6749 §4.4: client credentials are for confidential clients only.
@@ -98,6 +104,46 @@ impl Client {
             if kind.front() && self.rules().code_only {
                 faults.push(format!("`response_types`: the policy does not know `{name}`."));
             }
+        }
+    }
+
+    /// CIBA Core §4.
+    fn backchannel_faults(&self, faults: &mut Vec<String>) {
+        let endpoint = self.backchannel_client_notification_endpoint.as_ref();
+        let https =
+            |uri: &String| uri.starts_with("https://") && redirect_uri::registrable(uri).is_ok();
+        if endpoint.is_some_and(|uri| !https(uri)) {
+            let told = "`backchannel_client_notification_endpoint` must be a plain https address.";
+            faults.push(told.to_owned());
+        }
+        if self.backchannel_user_code_parameter {
+            faults
+                .push("`backchannel_user_code_parameter`: user codes are not offered.".to_owned());
+        }
+        if !self.may(crate::ciba::GRANT) {
+            return;
+        }
+        match self.backchannel_token_delivery_mode.as_deref() {
+            Some("poll") => {}
+            Some("ping") if endpoint.is_some() => {}
+            Some("ping") => {
+                let told = "`ping` needs `backchannel_client_notification_endpoint`.";
+                faults.push(told.to_owned());
+            }
+            _ => faults.push("`backchannel_token_delivery_mode` must be poll or ping.".to_owned()),
+        }
+        let named = self.backchannel_authentication_request_signing_alg.as_deref();
+        let offered = |name| {
+            Algorithm::from_name(name)
+                .is_some_and(|algorithm| self.rules().algorithms().contains(&algorithm))
+        };
+        if named.is_some_and(|name| !offered(name)) {
+            let told = "`backchannel_authentication_request_signing_alg` is not offered.";
+            faults.push(told.to_owned());
+        }
+        // CIBA Core §4: the client authenticates.
+        if self.is_public() {
+            faults.push("A public client cannot ask over the back channel.".to_owned());
         }
     }
 

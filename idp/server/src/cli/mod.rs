@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError};
 mod audit;
 mod backup;
 mod check;
+mod ciba;
 mod citizen;
 mod client;
 mod compile;
@@ -60,6 +61,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Messages, parcels, payments and notices that did not arrive.
     Outbox(outbox::OutboxArgs),
+    /// Requests over the back channel that wait for a person.
+    Ciba(ciba::CibaArgs),
     /// The audit trail.
     Audit(audit::AuditArgs),
     /// Compiles a component within limits. Started by the product itself.
@@ -186,6 +189,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Staff(args) => staff::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Outbox(args) => outbox::run(args).await,
+        Command::Ciba(args) => ciba::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::CompilePlugin(args) => compile::run(&args),
         Command::Load(args) => load::run(args).await,

@@ -4,6 +4,8 @@ mod authorize;
 pub mod bearer;
 pub(crate) mod believed;
 mod check_session;
+mod ciba;
+mod ciba_simulator;
 mod claims;
 mod client_auth;
 mod device_authorization;
@@ -49,7 +51,15 @@ pub(crate) fn router(state: &State) -> Router<State> {
         .route("/oauth2/revoke", post(revoke::revoke))
         .merge(proving)
         .layer(middleware::from_fn(cross_origin));
+    let demo = if state.settings.demo {
+        let answer = get(ciba_simulator::answer).post(ciba_simulator::answer);
+        Router::new().route("/simulators/ciba", answer)
+    } else {
+        Router::new()
+    };
     Router::new()
+        .merge(demo)
+        .route("/oauth2/ciba", post(ciba::ask))
         .route("/oauth2/authorize", get(authorize::by_get).post(authorize::by_post))
         .route("/oauth2/authorize/{flow}", get(authorize::resume::resume))
         .route("/oauth2/check_session", get(check_session::frame))

@@ -62,7 +62,7 @@ async fn staff_page(page: &Page, id: &str) -> Result<Response, StoreError> {
     Ok(reply::page(StatusCode::OK, Forms::Ours, &view))
 }
 
-type Everything = (Option<PersonClaims>, Vec<Consent>, Vec<Shown>);
+type Everything = (Option<PersonClaims>, Vec<Consent>, Vec<Shown>, usize);
 
 async fn citizen_page(
     page: &Page,
@@ -70,7 +70,8 @@ async fn citizen_page(
     signed_in: &SignedIn,
 ) -> Result<Response, StoreError> {
     let owner = person.to_owned();
-    let (claims, consents, lines) = page
+    let now = page.now();
+    let (claims, consents, lines, waiting) = page
         .state
         .db
         .read::<Everything, StoreError, _>("account_page", move |tx| {
@@ -80,6 +81,7 @@ async fn citizen_page(
                     person::claims(tx, &owner).await?,
                     consent::list(tx, &owner).await?,
                     audit::list(tx, &owner, i64::MAX, FEW).await?,
+                    idp_store::backchannel::waiting_of(tx, &owner, now).await?.len(),
                 ))
             })
         })
@@ -90,6 +92,7 @@ async fn citizen_page(
     let view = AccountPage {
         shell: page.shell(),
         done: page.query("done").and_then(|done| done_key(&done)).map(|key| page.t(key)),
+        waiting,
         who: who(lang, &claims),
         sessions: sessions.iter().map(|session| session_view(lang, session, signed_in)).collect(),
         consents: consents.iter().map(|consent| consent_view(lang, consent)).collect(),

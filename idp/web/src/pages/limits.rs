@@ -120,6 +120,17 @@ pub(crate) fn user_code(network: &str) -> Vec<Limit> {
     ]
 }
 
+/// Requests over the back channel that one person is shown in an hour (attacks row 33).
+const BACKCHANNEL_SHOWN: i64 = 120;
+/// Messages about them to one person in an hour: whoever is called too often allows in the end.
+const BACKCHANNEL_TOLD: i64 = 5;
+
+/// What a person is shown, and what they are told of by message.
+pub(crate) fn backchannel(person: &str) -> [Limit; 2] {
+    let limit = |scope, tries| Limit { scope, subject: person.to_owned(), tries, window: HOUR };
+    [limit("ciba.shown", BACKCHANNEL_SHOWN), limit("ciba.told", BACKCHANNEL_TOLD)]
+}
+
 /// Comparing a person with the register.
 pub(crate) fn matching(state: &State, number: &str, network: &str) -> Vec<Limit> {
     let limits = &state.settings.limits;

@@ -37,6 +37,7 @@ mod text;
 mod times;
 mod trail;
 mod view;
+mod waiting;
 mod ways;
 
 use axum::extract::Request;
@@ -55,9 +56,11 @@ pub use text::Lang;
 
 pub(crate) use identifier::read as identifier;
 pub(crate) use limits::authorization as authorization_limit;
+pub(crate) use limits::backchannel as backchannel_limits;
 pub(crate) use limits::device as device_limit;
 pub(crate) use passwords::hash as hash_password;
 pub(crate) use security::freeze;
+pub(crate) use waiting::message as backchannel_message;
 
 /// Seconds that a chosen language is kept.
 const YEAR: i64 = 365 * 86_400;
@@ -78,6 +81,8 @@ pub fn router() -> Router<State> {
     let signing_in = Router::new()
         .route("/signin", form(signin::show, signin::submit))
         .route("/signin/account", form(choose::show, choose::submit))
+        .route("/account/requests", form(waiting::show, waiting::open))
+        .route("/account/requests/confirm", form(waiting::show_confirm, waiting::submit_confirm))
         .route("/device", form(device::show, device::submit))
         .route("/device/confirm", form(device::show_confirm, device::submit_confirm))
         .route("/signin/code", form(second_factor::show, second_factor::submit))
@@ -186,6 +191,11 @@ pub(crate) fn leaving(
     next: Option<&str>,
 ) -> Response {
     leaving::page(headers, frames, next)
+}
+
+/// Says what a person decided about a request over the back channel.
+pub(crate) fn backchannel_decided(_state: &State, headers: &HeaderMap, allowed: bool) -> Response {
+    waiting::decided(headers, allowed)
 }
 
 /// Says what a person decided about a device.

@@ -25,6 +25,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "sign_out" => "trail-sign-out",
         "consent" => "trail-consent",
         "device_allowed" => "trail-device-allowed",
+        "ciba_allowed" => "trail-ciba-allowed",
         "consent_withdrawn" => "trail-consent-withdrawn",
         "claims_released" => "trail-claims-released",
         "proofing_raised" => "trail-proofing-raised",

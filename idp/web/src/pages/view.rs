@@ -151,6 +151,22 @@ pub(crate) struct DevicePage {
     pub(crate) small: String,
 }
 
+/// A request over the back channel, in the list.
+pub(crate) struct WaitingView {
+    pub(crate) id: String,
+    pub(crate) partner: String,
+    pub(crate) message: String,
+    pub(crate) begun: String,
+}
+
+/// What waits for the person.
+#[derive(Template)]
+#[template(path = "waiting.html")]
+pub(crate) struct WaitingPage {
+    pub(crate) shell: Shell,
+    pub(crate) requests: Vec<WaitingView>,
+}
+
 /// The page that signs the browser out at its partners.
 #[derive(Template)]
 #[template(path = "leaving.html")]
@@ -208,6 +224,8 @@ pub(crate) struct TrailLine {
 pub(crate) struct AccountPage {
     pub(crate) shell: Shell,
     pub(crate) done: Option<String>,
+    /// Requests over the back channel that wait.
+    pub(crate) waiting: usize,
     pub(crate) who: WhoView,
     pub(crate) sessions: Vec<SessionView>,
     pub(crate) consents: Vec<ConsentView>,

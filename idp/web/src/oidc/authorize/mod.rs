@@ -2,6 +2,7 @@
 //! it, and sends the browser to its resumption.
 
 pub(in crate::oidc) mod answer;
+mod backchannel;
 mod device;
 pub(in crate::oidc) mod object;
 pub(crate) mod resume;

@@ -16,7 +16,7 @@ use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
 use super::answer::{self, Fields, Place};
-use super::device;
+use super::{backchannel, device};
 use crate::State;
 use crate::flow::{self, Flow};
 use crate::oidc::issue;
@@ -64,11 +64,18 @@ async fn go_on(state: &State, headers: &HeaderMap, id: &str) -> Result<Response,
         (Step::SelectAccount, ..) => Ok(page("signin/account", &flow)),
         (Step::StepUp, ..) => Ok(page("stepup", &flow)),
         (Step::Consent, ..) if flow.request.device.is_some() => Ok(page("device/confirm", &flow)),
+        (Step::Consent, ..) if flow.request.backchannel.is_some() => {
+            Ok(page("account/requests/confirm", &flow))
+        }
         (Step::Consent, ..) => Ok(page("consent", &flow)),
         (Step::Refuse(error), ..) => end(state, headers, &flow, error).await,
         (Step::Issue, Some(session), Some(facts)) => {
             if let Some(id) = &flow.request.device {
                 return device::allow(state, headers, &flow, id, &session, facts.reached).await;
+            }
+            if let Some(id) = &flow.request.backchannel {
+                let reached = facts.reached;
+                return backchannel::allow(state, headers, &flow, id, &session, reached).await;
             }
             issue(state, headers, &flow, &session, facts.reached).await
         }
@@ -111,6 +118,9 @@ async fn end(
     }
     if let Some(id) = &flow.request.device {
         return device::refuse(state, headers, flow, id).await;
+    }
+    if let Some(id) = &flow.request.backchannel {
+        return backchannel::refuse(state, headers, flow, id).await;
     }
     let response = {
         let place = Place::of(&flow.client, &flow.request);

@@ -1,6 +1,7 @@
 //! The endpoints over the real router and a real database, with a virtual clock.
 
 mod attacks;
+mod backchannel;
 mod certificates;
 mod codes;
 mod cookies;

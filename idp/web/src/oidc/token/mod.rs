@@ -1,5 +1,6 @@
 //! `/oauth2/token` (RFC 6749 §3.2).
 
+mod backchannel;
 mod client_credentials;
 mod code;
 mod device;
@@ -80,6 +81,9 @@ async fn answer(
             refresh::refresh(state, &asker, refresh_token, scope).await
         }
         Grant::Device { device_code } => device::redeem(state, &asker, &device_code).await,
+        Grant::Backchannel { auth_req_id } => {
+            backchannel::redeem(state, &asker, &auth_req_id).await
+        }
         Grant::ClientCredentials { scope } => client_credentials::issue(state, &asker, scope).await,
     }
 }
