@@ -94,7 +94,10 @@ pub struct Tokens(pub idp_web::State);
 
 #[async_trait]
 impl Bearers for Tokens {
-    async fn cases(&self, call: &BearerCall) -> Result<Result<String, BearerRefused>, PortError> {
+    async fn cases(
+        &self,
+        call: &BearerCall,
+    ) -> Result<Result<Option<String>, BearerRefused>, PortError> {
         let BearerCall { method, path, authorization, proofs, certificate } = call.clone();
         let certificate = certificate.and_then(|shown| Chain::new(shown.0));
         let sender = Sender { method, path, proofs, certificate };

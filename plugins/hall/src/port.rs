@@ -90,9 +90,12 @@ pub struct BearerRefused {
 /// Reads the access tokens that partners present to the hall. Implemented by the identity half.
 #[async_trait]
 pub trait Bearers: Send + Sync {
-    /// The hall's subject of the citizen who consented to the scope `cases`. The look is a line
-    /// in their audit trail.
-    async fn cases(&self, call: &BearerCall) -> Result<Result<String, BearerRefused>, PortError>;
+    /// The hall's subject of the citizen who consented to the scope `cases`; none for a partner that
+    /// acts for itself (RFC 6749 §4.4). The look is a line in the citizen's audit trail.
+    async fn cases(
+        &self,
+        call: &BearerCall,
+    ) -> Result<Result<Option<String>, BearerRefused>, PortError>;
 }
 
 /// A counterpart outside: SMS gateway, express carrier, payment gateway. The outbox worker calls

@@ -67,7 +67,7 @@ impl<S: Sync> FromRequestParts<S> for Call {
     }
 }
 
-async fn subject(state: &State, call: &Call) -> Result<Result<String, Response>, Fault> {
+async fn subject(state: &State, call: &Call) -> Result<Result<Option<String>, Response>, Fault> {
     let Some(call) = &call.0 else { return Ok(Err(strange())) };
     let asked = state.bearers.cases(call).await;
     let busy = |cause: PortError| {
@@ -106,7 +106,11 @@ pub async fn list(Shared(state): Shared<State>, call: Call) -> Result<Response, 
         Ok(subject) => subject,
         Err(refused) => return Ok(refused),
     };
-    let cases = state.engine.cases(&subject).await?;
+    // A partner that acts for itself has nobody's cases.
+    let cases = match subject {
+        Some(subject) => state.engine.cases(&subject).await?,
+        None => Vec::new(),
+    };
     let cases: Vec<Value> = cases.iter().map(line).collect();
     Ok(Json(json!({ "cases": cases })).into_response())
 }
@@ -124,6 +128,7 @@ pub async fn one(
         Ok(subject) => subject,
         Err(refused) => return Ok(refused),
     };
+    let subject = subject.ok_or_else(Fault::missing)?;
     let case = state.engine.case(&subject, &number).await?;
     Ok(Json(whole(&case)).into_response())
 }

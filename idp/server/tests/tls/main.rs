@@ -91,7 +91,7 @@ async fn rfc_8705_5_certificates_are_asked_for_at_the_second_listener_only() {
     assert_eq!(alias, format!("https://localhost:{second}/oauth2/token"));
     place
         .register(json!({"client_id": "vouched", "token_endpoint_auth_method": "tls_client_auth",
-            "grant_types": ["client_credentials"], "policy": "fapi2",
+            "grant_types": ["client_credentials"], "policy": "fapi2", "scope": "cases",
             "tls_client_auth_san_dns": "vouched.example"}))
         .await;
     let (by, fields) =
@@ -102,8 +102,9 @@ async fn rfc_8705_5_certificates_are_asked_for_at_the_second_listener_only() {
     let answer = client.post(alias).form(&fields).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let answer: Value = answer.json().await.unwrap();
-    let token = claims(answer["access_token"].as_str().unwrap());
-    assert_eq!(token["cnf"]["x5t#S256"], thumbprint, "bound to what the connection showed");
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    let bound = claims(&token)["cnf"]["x5t#S256"].clone();
+    assert_eq!(bound, thumbprint, "bound to what the connection showed");
     // The main listener asks nobody, so that citizens see no prompt.
     let answer = client.post(place.at("/oauth2/token")).form(&fields).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
@@ -126,9 +127,22 @@ async fn rfc_8705_5_certificates_are_asked_for_at_the_second_listener_only() {
         let answer = client.get(format!("https://localhost:{second}{path}")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
     }
-    // The hall's interface does, for tokens that are bound.
-    let answer = client.get(format!("https://localhost:{second}/api/cases")).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    // The hall's interface does, for the token with the certificate to which it is bound.
+    let cases = format!("https://localhost:{second}/api/cases");
+    let seen = client.get(&cases).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(seen.status(), StatusCode::OK);
+    assert!(seen.headers().contains_key("date"), "RFC 9110 section 6.6.1");
+    // RFC 6749 §4.4: a partner that acts for itself has nobody's cases.
+    assert_eq!(seen.json::<Value>().await.unwrap(), json!({"cases": []}));
+    let one = client.get(format!("{cases}/1")).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(one.status(), StatusCode::NOT_FOUND);
+    for (told, client, address) in [
+        ("another's certificate", &stranger, cases.clone()),
+        ("none", &client, place.at("/api/cases")),
+    ] {
+        let refused = client.get(address).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,8 @@ fn refuse(code: ErrorCode, scheme: Scheme) -> Refusal {
 }
 
 /// The citizen behind a partner's call with an access token of a scope, by the name that our own client
-/// `reader` knows them by. That the partner looked is a line in the citizen's audit trail.
+/// `reader` knows them by; none for a partner that acts for itself (RFC 6749 §4.4). That the partner
+/// looked is a line in the citizen's audit trail.
 ///
 /// # Errors
 /// As the database says; a refused token is a value.
@@ -49,7 +50,7 @@ pub async fn citizen(
     call: &Call,
     scope: &'static str,
     reader: &str,
-) -> Result<Result<String, Refusal>, StoreError> {
+) -> Result<Result<Option<String>, Refusal>, StoreError> {
     let Some((scheme, token)) = bearer::presented(&call.authorization) else {
         return Ok(Err(refuse(ErrorCode::InvalidToken, Scheme::Bearer)));
     };
@@ -70,14 +71,17 @@ pub async fn citizen(
             return Err(StoreError::Data(error.to_string()));
         }
     }
-    // RFC 7009: a revoked token or grant opens nothing; a client alone is no citizen.
-    let Stands::Grant(grant) = bearer::stands(state, &access).await? else {
+    // RFC 7009: a revoked token or grant opens nothing.
+    let stands = bearer::stands(state, &access).await?;
+    if matches!(stands, Stands::No) {
         return invalid();
-    };
+    }
     // RFC 6750 §3.1 insufficient_scope.
     if !Scope::parse(&access.scope).unwrap_or_default().has(scope) {
         return Ok(Err(refuse(ErrorCode::InsufficientScope, scheme)));
     }
+    // RFC 9700 §4.15: a client alone is no citizen, whatever its name.
+    let Stands::Grant(grant) = stands else { return Ok(Ok(None)) };
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let (Who::Citizen(person), Some(reader)) = (&who, state.clients.find(state, reader).await?)
     else {
@@ -111,5 +115,5 @@ pub async fn citizen(
     if !open {
         return invalid();
     }
-    Ok(Ok(subject::of(state, &reader.client, &who)))
+    Ok(Ok(Some(subject::of(state, &reader.client, &who))))
 }

@@ -154,7 +154,8 @@ pub(crate) async fn offer_nonce(
 /// binds.
 ///
 /// # Errors
-/// `invalid_dpop_proof` or `invalid_request` if the key that the client must prove was not.
+/// `invalid_request` if the key that the client must prove was not: nothing is wrong with a proof,
+/// there is none.
 pub(crate) fn demanded(
     rules: &idp_protocol::client::Rules,
     proven: Binding,
@@ -171,7 +172,7 @@ pub(crate) fn demanded(
     let bound = binding.cnf().is_some();
     if rules.dpop && binding.jkt.is_none() || rules.sender_constrained && !bound {
         let text = "This client's tokens are bound to a key: a DPoP proof is missing.";
-        return Err(ProtocolError::new(ErrorCode::InvalidDpopProof, text));
+        return Err(ProtocolError::invalid_request(text));
     }
     Ok(binding)
 }

@@ -253,7 +253,7 @@ async fn attack_15_ensure_holder_of_key_required(house: House) {
         let assertion = bare.assertion(&house, &[]);
         let fields = client.redeems(&code);
         let answer = bare.with(&house, "/oauth2/token", &fields, &assertion, false).await;
-        refused(&answer, &["invalid_request", "invalid_dpop_proof"], client.id);
+        refused(&answer, &["invalid_request"], client.id);
         // Nothing was used up.
         assert_eq!(client.redeem(&house, &code).await.status, StatusCode::OK);
     }
@@ -324,6 +324,12 @@ async fn refresh_token(house: House) {
         named.push(("client_id", client.id));
         let answer = house.post("/oauth2/token", &[], &named).await;
         refused(&answer, &["invalid_client"], "without authentication");
+        if !client.by_certificate {
+            let bare = Fapi::made(client.id, (false, false), Algorithm::Ps256);
+            let assertion = bare.assertion(&house, &[]);
+            let answer = bare.with(&house, "/oauth2/token", &fields, &assertion, false).await;
+            refused(&answer, &["invalid_request", "invalid_grant"], "without its key");
+        }
         let answer = client.send(&house, "/oauth2/token", &fields).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         assert!(claims(answer.json()["access_token"].as_str().unwrap())["cnf"].is_object());
