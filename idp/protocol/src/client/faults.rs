@@ -2,7 +2,7 @@
 
 use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
 use crate::authorize::ResponseType;
-use crate::jose;
+use crate::jose::{self, Algorithm};
 use crate::redirect_uri;
 use crate::scope::Scope;
 
