@@ -57,6 +57,27 @@ pub fn outgoing(config: &Config) -> Result<Arc<dyn Outgoing>, StartError> {
     Ok(Arc::new(made.map_err(|cause| refused("outgoing", cause))?))
 }
 
+/// A client for calls to our own issuer, which may have a certificate of the authorities in
+/// `[outgoing] ca_file`.
+///
+/// # Errors
+/// [`StartError`] for authorities that cannot be read.
+pub(crate) fn trusting(config: &Config) -> Result<reqwest::ClientBuilder, StartError> {
+    let mut builder = reqwest::Client::builder();
+    let path = &config.outgoing.ca_file;
+    if *path == PathBuf::new() {
+        return Ok(builder);
+    }
+    let wrong = |cause: String| refused("outgoing", format!("{}: {cause}", path.display()));
+    let pem = std::fs::read(path).map_err(|cause| wrong(cause.to_string()))?;
+    let all =
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|cause| wrong(cause.to_string()))?;
+    for one in all {
+        builder = builder.add_root_certificate(one);
+    }
+    Ok(builder)
+}
+
 /// The identity half's counterparts.
 pub struct OfIdentity {
     /// The population register.

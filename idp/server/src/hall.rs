@@ -76,7 +76,7 @@ pub async fn router(
             .unwrap_or(443),
         secure: origin.starts_with("https://"),
     });
-    let http = reqwest::Client::builder()
+    let http = crate::counterparts::trusting(config)?
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(10))
         .build()

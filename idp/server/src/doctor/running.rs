@@ -10,6 +10,7 @@ use crate::ambient;
 use crate::backup::{Last, audit_trail, database_file, last_file};
 use crate::checkpoint::{self, Outcome};
 use crate::config::Config;
+use crate::counterparts;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -84,7 +85,10 @@ async fn trail(config: &Config, db: &Db) -> Check {
 }
 
 async fn answers(config: &Config) -> Check {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build();
+    let client = match counterparts::trusting(config) {
+        Ok(builder) => builder.timeout(PATIENCE).build(),
+        Err(cause) => return finding("answers", cause.to_string()),
+    };
     let address = format!("{}/.well-known/openid-configuration", config.server.issuer);
     let asked = async {
         let client = client?;

@@ -197,6 +197,18 @@ async fn a_renewed_certificate_is_taken_into_use_and_a_broken_one_is_not() {
     assert_eq!(shown(fresh, live).await, second);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hall_trusts_the_authority_of_its_own_issuer() {
+    let place = Place::new("").await;
+    let client = place.client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    // It asks the provider for its metadata first.
+    let answer = client.get(place.at("/hall/signin?next=/cases")).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    assert!(location.starts_with(&place.at("/oauth2/authorize?")), "{location}");
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("; Secure"), "{cookie}");
+}
+
 mod pem {
     /// The base64 of a PEM text's certificate.
     pub(super) fn of(text: &str) -> String {

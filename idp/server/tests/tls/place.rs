@@ -85,6 +85,7 @@ impl Place {
         let (authority, partners) = (authority("place"), authority("partners"));
         write(&directory, &authority);
         std::fs::write(directory.path().join("partners.pem"), &partners.pem).unwrap();
+        std::fs::write(directory.path().join("authority.pem"), &authority.pem).unwrap();
         let (main, port) = listener().await;
         let second = if asks == "mtls" { Some(listener().await) } else { None };
         let more = match (&second, asks) {
@@ -96,7 +97,8 @@ impl Place {
         let text = format!(
             "[server]\nissuer = \"https://localhost:{port}\"\n[secrets]\nmaster = \"{master}\"\n\
              [tls]\ncertificate_file = \"certificate.pem\"\nkey_file = \"key.pem\"\n\
-             client_ca_file = \"partners.pem\"\n{more}\n"
+             client_ca_file = \"partners.pem\"\n{more}\n\
+             [outgoing]\nca_file = \"authority.pem\"\n"
         );
         let config = Config::from_text(&text, &BTreeMap::new(), directory.path()).unwrap();
         let second_port = second.as_ref().map(|(_, port)| *port);
