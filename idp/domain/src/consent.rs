@@ -1,7 +1,9 @@
 //! Whether what a person allowed covers what a partner asks for.
 
 use idp_protocol::claims::{self, ClaimsRequest};
+use idp_protocol::details;
 use idp_protocol::scope::Scope;
+use serde_json::Value;
 
 /// Scopes that are no personal data and have no line on the consent page.
 const SILENT: &[&str] = &["openid", "staff"];
@@ -11,7 +13,8 @@ const SILENT: &[&str] = &["openid", "staff"];
 pub struct Asked {
     /// Scopes.
     pub scope: Scope,
-    /// Claims asked for by name beside them, each once, sorted.
+    /// Claims asked for by name beside them, and what authorization details permit, each once,
+    /// sorted.
     pub claims: Vec<String>,
 }
 
@@ -31,6 +34,15 @@ impl Asked {
         Self { scope: scope.clone(), claims }
     }
 
+    /// The same with authorization details (RFC 9396 §2).
+    #[must_use]
+    pub fn with_details(mut self, asked: &[Value]) -> Self {
+        self.claims.extend(details::words(asked));
+        self.claims.sort_unstable();
+        self.claims.dedup();
+        self
+    }
+
     /// One group for each line of the consent page: the scopes, and the scopes whose claims are
     /// asked for by name.
     #[must_use]
@@ -41,6 +53,9 @@ impl Asked {
             if !SILENT.contains(&group) && !groups.iter().any(|known| known == group) {
                 groups.push(group.to_owned());
             }
+        }
+        if self.claims.iter().any(|word| details::is_word(word)) {
+            groups.push(details::GROUP.to_owned());
         }
         groups
     }
@@ -86,6 +101,8 @@ pub struct Given<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn asked(scope: &str, claims: Option<&str>) -> Asked {
@@ -104,6 +121,20 @@ mod tests {
             !asked("openid", Some(r#"{"id_token":{"phone_number":null}}"#)).covered_by(&given, "A")
         );
         assert!(!asked("openid", None).covered_by(&given, "B"));
+    }
+
+    #[test]
+    fn attack_34_wider_authorization_details_are_asked_again() {
+        let of = |item: &str| {
+            let detail = json!({"type": details::CASE_ACCESS, "actions": ["read"],
+                "items": [item]});
+            asked("openid", None).with_details(&[detail])
+        };
+        let (_, claims) = of("a.b").with(None);
+        let given = Given { scope: "openid", claims: &claims, client_name: "A" };
+        assert!(of("a.b").covered_by(&given, "A") && asked("openid", None).covered_by(&given, "A"));
+        assert!(!of("a.c").covered_by(&given, "A"));
+        assert_eq!(of("a.b").groups(), [details::GROUP]);
     }
 
     #[test]

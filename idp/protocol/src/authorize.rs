@@ -9,7 +9,7 @@ use crate::client::{Client, SIGNING_ALGORITHMS};
 use crate::metadata::Offer;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
-use crate::{ErrorCode, ProtocolError, pkce, redirect_uri};
+use crate::{ErrorCode, ProtocolError, details, pkce, redirect_uri, target};
 
 mod response;
 
@@ -151,13 +151,15 @@ pub fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<String, 
 
 /// How a request arrived, and what the deployment offers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Arrival {
+pub struct Arrival<'a> {
     /// From the client itself, to the endpoint of RFC 9126.
     pub pushed: bool,
     /// As a request object that the client has signed (RFC 9101).
     pub signed: bool,
     /// `[protocol] implicit_and_hybrid`.
     pub front: bool,
+    /// Our own name.
+    pub issuer: &'a str,
 }
 
 /// Checks a request in order. A request object has been opened before: `parameters` are its own.
@@ -167,7 +169,7 @@ pub struct Arrival {
 pub fn check(
     client: &Client,
     parameters: &Parameters,
-    arrival: Arrival,
+    arrival: Arrival<'_>,
 ) -> Result<AuthorizationRequest, Refusal> {
     let redirect_uri = redirect_uri(client, parameters).map_err(Refusal::Page)?;
     let refuse = |error: ProtocolError| Refusal::Redirect {
@@ -191,7 +193,12 @@ pub fn check(
     let response_mode = ResponseMode::read(parameters).map_err(refuse)?;
     unsupported(parameters).map_err(refuse)?;
     let response_type = response::kind(client, parameters, arrival.front).map_err(refuse)?;
-    let scope = scope(client, parameters).map_err(refuse)?;
+    // RFC 9396 §2, RFC 8707 §2.
+    let authorization_details =
+        details::read(client, parameters.get("authorization_details"), arrival.issuer)
+            .map_err(refuse)?;
+    let resources = target::read(client, parameters, arrival.issuer).map_err(refuse)?;
+    let scope = scope(client, parameters, !authorization_details.is_empty()).map_err(refuse)?;
     // OpenID Connect Core §3.2.2.1: an ID token belongs to an OpenID Connect request.
     if response_type.id_token && !scope.has("openid") {
         return Err(refuse(ProtocolError::invalid_scope("The scope openid is missing.")));
@@ -226,8 +233,8 @@ pub fn check(
         login_hint: text("login_hint"),
         id_token_hint: text("id_token_hint"),
         code_challenge,
-        resources: Vec::new(),
-        authorization_details: Vec::new(),
+        resources,
+        authorization_details,
         dpop_jkt,
         pushed: None,
         backchannel: None,
@@ -263,11 +270,13 @@ fn dpop_jkt(parameters: &Parameters) -> Result<Option<String>, ProtocolError> {
     Err(ProtocolError::invalid_request("The dpop_jkt is no thumbprint."))
 }
 
-fn scope(client: &Client, parameters: &Parameters) -> Result<Scope, ProtocolError> {
+/// What of the scope the client may ask for; it may be nothing where details say what is wanted
+/// (RFC 9396 §3).
+fn scope(client: &Client, parameters: &Parameters, detailed: bool) -> Result<Scope, ProtocolError> {
     let asked = Scope::parse(parameters.get("scope").unwrap_or_default())?;
     // OpenID Connect Core §3.1.2.1: scopes that are not understood should be ignored.
     let granted = asked.only(&client.scopes());
-    if granted.is_empty() {
+    if granted.is_empty() && !detailed {
         return Err(ProtocolError::invalid_scope("No scope that this client may ask for."));
     }
     Ok(granted)

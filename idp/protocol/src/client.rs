@@ -9,6 +9,7 @@ use crate::scope::Scope;
 mod faults;
 mod logout;
 mod rules;
+mod targets;
 
 pub use rules::{Policy, Rules};
 

@@ -10,6 +10,7 @@ pub mod ciba;
 pub mod claims;
 pub mod client;
 pub mod compare;
+pub mod details;
 pub mod device;
 pub mod dpop;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod request_object;
 pub mod scope;
+pub mod target;
 pub mod token;
 
 pub use error::{ErrorCode, ProtocolError};

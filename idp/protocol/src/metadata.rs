@@ -39,6 +39,7 @@ const PARTS: &[Part] = &[
     crate::certificate::metadata,
     crate::authorize::metadata,
     crate::ciba::metadata,
+    crate::details::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
     crate::logout::metadata,

@@ -8,11 +8,14 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use idp_domain::ambient::Ambient;
+use idp_protocol::details::Reach;
 use idp_store::person::PersonClaims;
 use idp_store::{Db, StoreError, person, subject};
 use idp_web::certificate::Chain;
 use idp_web::{Sender, resource};
-use plugins_hall::port::{BearerCall, BearerRefused, Bearers, Identity, PortError, Shown};
+use plugins_hall::port::{
+    BearerCall, BearerRefused, Bearers, CasesNamed, CasesOpened, Identity, PortError, Shown,
+};
 
 /// Reads facts from the identity half's store.
 #[derive(Clone)]
@@ -97,13 +100,19 @@ impl Bearers for Tokens {
     async fn cases(
         &self,
         call: &BearerCall,
-    ) -> Result<Result<Option<String>, BearerRefused>, PortError> {
+    ) -> Result<Result<Option<CasesOpened>, BearerRefused>, PortError> {
         let BearerCall { method, path, authorization, proofs, certificate } = call.clone();
         let certificate = certificate.and_then(|shown| Chain::new(shown.0));
         let sender = Sender { method, path, proofs, certificate };
         let call = resource::Call { authorization, sender };
         let answer = resource::citizen(&self.0, &call, "cases", crate::hall::CLIENT_ID).await;
-        Ok(answer.map_err(failed)?.map_err(|refusal| {
+        let named = |reach: Reach| CasesNamed { items: reach.items, cases: reach.cases };
+        let told = |opened: resource::Opened| CasesOpened {
+            subject: opened.subject,
+            only: opened.only.map(named),
+        };
+        let opened = answer.map_err(failed)?.map(|opened| opened.map(told));
+        Ok(opened.map_err(|refusal| {
             let text = |value: &http::HeaderValue| value.to_str().map(str::to_owned).ok();
             let challenges = refusal.challenges.iter().filter_map(text);
             let mut headers: Vec<_> =

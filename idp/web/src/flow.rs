@@ -53,6 +53,7 @@ impl Flow {
 
     pub(crate) fn asked(&self) -> Asked {
         Asked::new(&self.request.scope, &self.request.claims)
+            .with_details(&self.request.authorization_details)
     }
 
     /// Where a page goes when it is done.

@@ -87,15 +87,43 @@ pub struct BearerRefused {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// What a partner's access token opens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CasesOpened {
+    /// The hall's subject of the citizen.
+    pub subject: String,
+    /// The cases that the citizen named, where they did not allow all.
+    pub only: Option<CasesNamed>,
+}
+
+/// Cases by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CasesNamed {
+    /// Codes of items: every case of them.
+    pub items: Vec<String>,
+    /// Numbers of cases.
+    pub cases: Vec<String>,
+}
+
+impl CasesOpened {
+    /// Whether a case of this citizen is open.
+    #[must_use]
+    pub fn opens(&self, item: &str, number: &str) -> bool {
+        let has = |list: &[String], one: &str| list.iter().any(|known| known == one);
+        self.only.as_ref().is_none_or(|named| has(&named.items, item) || has(&named.cases, number))
+    }
+}
+
 /// Reads the access tokens that partners present to the hall. Implemented by the identity half.
 #[async_trait]
 pub trait Bearers: Send + Sync {
-    /// The hall's subject of the citizen who consented to the scope `cases`; none for a partner that
-    /// acts for itself (RFC 6749 §4.4). The look is a line in the citizen's audit trail.
+    /// The citizen who consented to the scope `cases`, or to some cases in particular (RFC 9396);
+    /// none for a partner that acts for itself (RFC 6749 §4.4). The look is a line in the citizen's
+    /// audit trail.
     async fn cases(
         &self,
         call: &BearerCall,
-    ) -> Result<Result<Option<String>, BearerRefused>, PortError>;
+    ) -> Result<Result<Option<CasesOpened>, BearerRefused>, PortError>;
 }
 
 /// A counterpart outside: SMS gateway, express carrier, payment gateway. The outbox worker calls

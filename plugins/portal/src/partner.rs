@@ -1,13 +1,15 @@
 //! `GET /api/cases`: a partner's view of the citizen's cases, as the citizen consented (scope
-//! `cases`): where they stand, not what was written in them.
+//! `cases`, or authorization details that name some of them): where they stand, not what was written
+//! in them.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State as Shared};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+use plugins_engine::EngineError;
 use plugins_engine::view::{CaseLine, CaseView};
-use plugins_hall::port::{BearerCall, BearerRefused, PortError, Shown};
+use plugins_hall::port::{BearerCall, BearerRefused, CasesOpened, PortError, Shown};
 use serde_json::{Value, json};
 
 use crate::State;
@@ -67,7 +69,9 @@ impl<S: Sync> FromRequestParts<S> for Call {
     }
 }
 
-async fn subject(state: &State, call: &Call) -> Result<Result<Option<String>, Response>, Fault> {
+type Opened = Result<Option<CasesOpened>, Response>;
+
+async fn opened(state: &State, call: &Call) -> Result<Opened, Fault> {
     let Some(call) = &call.0 else { return Ok(Err(strange())) };
     let asked = state.bearers.cases(call).await;
     let busy = |cause: PortError| {
@@ -102,33 +106,36 @@ fn whole(case: &CaseView) -> Value {
 /// # Errors
 /// 401 and 403 as RFC 6750 has them.
 pub async fn list(Shared(state): Shared<State>, call: Call) -> Result<Response, Fault> {
-    let subject = match subject(&state, &call).await? {
-        Ok(subject) => subject,
+    let opened = match opened(&state, &call).await? {
+        Ok(opened) => opened,
         Err(refused) => return Ok(refused),
     };
     // A partner that acts for itself has nobody's cases.
-    let cases = match subject {
-        Some(subject) => state.engine.cases(&subject).await?,
-        None => Vec::new(),
-    };
-    let cases: Vec<Value> = cases.iter().map(line).collect();
+    let Some(opened) = opened else { return Ok(Json(json!({ "cases": [] })).into_response()) };
+    let cases = state.engine.cases(&opened.subject).await?;
+    let open = cases.iter().filter(|case| opened.opens(&case.item, &case.number));
+    let cases: Vec<Value> = open.map(line).collect();
     Ok(Json(json!({ "cases": cases })).into_response())
 }
 
 /// `GET /api/cases/{number}`.
 ///
 /// # Errors
-/// As [`list`]; 404 for a case that is another's.
+/// As [`list`]; 404 for a case that is another's or was not named.
 pub async fn one(
     Shared(state): Shared<State>,
     call: Call,
     Path(number): Path<String>,
 ) -> Result<Response, Fault> {
-    let subject = match subject(&state, &call).await? {
-        Ok(subject) => subject,
+    let opened = match opened(&state, &call).await? {
+        Ok(opened) => opened,
         Err(refused) => return Ok(refused),
     };
-    let subject = subject.ok_or_else(Fault::missing)?;
-    let case = state.engine.case(&subject, &number).await?;
+    let opened = opened.ok_or_else(Fault::missing)?;
+    let case = state.engine.case(&opened.subject, &number).await?;
+    // RFC 9396 §9: what was not allowed is, to the partner, not there.
+    if !opened.opens(&case.line.item, &case.line.number) {
+        return Err(EngineError::NotFound.into());
+    }
     Ok(Json(whole(&case)).into_response())
 }

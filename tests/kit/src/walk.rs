@@ -62,7 +62,20 @@ impl Deployment {
         scope: &str,
         citizen: &Citizen,
     ) -> Arrived {
-        let asked = party.ask(scope);
+        self.arrive_asking(browser, party, party.ask(scope), citizen).await
+    }
+
+    /// The same with a request of the test's own.
+    ///
+    /// # Panics
+    /// As [`Deployment::arrive`].
+    pub async fn arrive_asking(
+        &self,
+        browser: &mut Browser,
+        party: &RelyingParty,
+        asked: Asked,
+        citizen: &Citizen,
+    ) -> Arrived {
         browser.open(asked.url.as_str()).await;
         if browser.page().has("input[name=identifier]") {
             browser.sign_in(citizen).await;

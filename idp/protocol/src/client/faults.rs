@@ -31,6 +31,7 @@ impl Client {
         self.key_faults(&mut faults);
         faults.extend(self.logout_faults());
         faults.extend(self.certificate_faults());
+        faults.extend(self.target_faults());
         let uses_code = self.may("authorization_code");
         let by_browser = uses_code || self.may("implicit");
         // Printable ASCII that neither header nor page has to escape (RFC 6749 Appendix A.1).

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::issue::Binding;
 
@@ -16,7 +17,7 @@ const MOST: usize = 20_000;
 pub(crate) struct Access {
     pub(crate) iss: String,
     pub(crate) sub: String,
-    pub(crate) aud: String,
+    pub(crate) aud: Audience,
     pub(crate) exp: i64,
     pub(crate) iat: i64,
     pub(crate) jti: String,
@@ -29,6 +30,29 @@ pub(crate) struct Access {
     /// The key to which it is bound.
     #[serde(default)]
     pub(crate) cnf: Option<Binding>,
+    /// What it permits in particular (RFC 9396 §9.1).
+    #[serde(default)]
+    pub(crate) authorization_details: Vec<Value>,
+}
+
+/// For whom a token is (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    /// One resource.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    /// Whether a resource is among them.
+    pub(crate) fn has(&self, resource: &str) -> bool {
+        match self {
+            Self::One(one) => one == resource,
+            Self::Several(list) => list.iter().any(|one| one == resource),
+        }
+    }
 }
 
 type Digest = [u8; 32];

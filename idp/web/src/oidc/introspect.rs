@@ -58,7 +58,7 @@ async fn access_token(
     caller: &Client,
     text: &str,
 ) -> Result<Option<Value>, StoreError> {
-    let Some(access) = bearer::believe(state, text).await? else { return Ok(None) };
+    let Some(access) = bearer::issued(state, text).await? else { return Ok(None) };
     // RFC 7662 §4: a client sees its own tokens. Another's would tell it the subject by which the
     // other knows the person, and two partners could join their lists.
     if access.client_id != caller.client_id {
@@ -85,6 +85,11 @@ async fn access_token(
         // RFC 9449 §6.2, RFC 8705 §3.2: whoever is shown the token must ask for its key.
         if let Some(cnf) = &access.cnf {
             members.insert("cnf".to_owned(), json!(cnf));
+        }
+        // RFC 9396 §9.2.
+        if !access.authorization_details.is_empty() {
+            let details = access.authorization_details.clone();
+            members.insert("authorization_details".to_owned(), details.into());
         }
     }
     Ok(Some(answer))
@@ -116,7 +121,7 @@ async fn refresh_token(
         return Ok(None);
     };
     let who = Who::read(&grant.kind, grant.person_id.clone());
-    Ok(Some(json!({
+    let mut answer = json!({
         "active": true,
         "client_id": grant.client_id,
         "sub": subject::of(state, caller, &who),
@@ -124,5 +129,10 @@ async fn refresh_token(
         "iss": state.settings.issuer,
         "exp": until / 1000,
         "iat": grant.created_at / 1000,
-    })))
+    });
+    let details = grant.detail.authorization_details;
+    if let Some(members) = answer.as_object_mut().filter(|_| !details.is_empty()) {
+        members.insert("authorization_details".to_owned(), details.into());
+    }
+    Ok(Some(answer))
 }

@@ -8,8 +8,10 @@ use idp_protocol::authorize::ResponseType;
 use idp_protocol::client::Client;
 use idp_protocol::jose::Algorithm;
 use idp_protocol::scope::Scope;
+use idp_protocol::target;
 use idp_store::grant::Grant;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::reply::Failure;
 use super::{id_token, subject};
@@ -21,7 +23,7 @@ use crate::session::Who;
 struct Access<'a> {
     iss: &'a str,
     sub: &'a str,
-    aud: &'a str,
+    aud: Audience<'a>,
     exp: i64,
     iat: i64,
     jti: String,
@@ -36,6 +38,27 @@ struct Access<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Binding>,
+    /// RFC 9396 §9.1.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    authorization_details: &'a [Value],
+}
+
+/// For whom a token is (RFC 9068 §2.2): one text, or a list of several (RFC 7519 §4.1.3).
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Several(Vec<&'a str>),
+}
+
+impl<'a> Audience<'a> {
+    fn of(resources: &'a [String], issuer: &'a str) -> Self {
+        match resources {
+            [] => Self::One(issuer),
+            [one] => Self::One(one),
+            several => Self::Several(target::audience(several, issuer)),
+        }
+    }
 }
 
 /// The key to which tokens are bound: whoever shows one must prove that they hold it (RFC 7800
@@ -74,6 +97,9 @@ pub(crate) struct Answer {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    /// RFC 9396 §7.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details: Vec<Value>,
 }
 
 impl Answer {
@@ -124,6 +150,7 @@ pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, 
         refresh_token,
         id_token,
         scope: scope.text(),
+        authorization_details: details_of(grant, &state.settings.issuer).to_vec(),
     })
 }
 
@@ -185,7 +212,7 @@ async fn access_token(
     let claims = Access {
         iss: issuer,
         sub: &subject::of(state, client, &who),
-        aud: issuer,
+        aud: Audience::of(&detail.resources, issuer),
         exp: now + state.settings.lifetimes.access_ms / 1000,
         iat: now,
         jti: state.ambient.id(),
@@ -195,9 +222,17 @@ async fn access_token(
         auth_time: Some(detail.auth_time),
         acr: Some(&detail.acr),
         cnf: binding.cnf(),
+        authorization_details: details_of(grant, issuer),
     };
     let ring = state.keys.ring(state).await?;
     Ok(ring.signer(Algorithm::Es256)?.sign("at+jwt", &claims)?)
+}
+
+/// The details of a grant that a token tells (RFC 9396 §9.1): all are about our own API, and nobody
+/// else is told of them (RFC 9396 §7).
+fn details_of<'a>(grant: &'a Grant, issuer: &str) -> &'a [Value] {
+    let ours = target::audience(&grant.detail.resources, issuer).contains(&issuer);
+    if ours { &grant.detail.authorization_details } else { &[] }
 }
 
 /// A token for the client itself (RFC 6749 §4.4.3): nothing is written, no refresh token.
@@ -205,6 +240,7 @@ pub(crate) async fn of_client(
     state: &State,
     client: &Client,
     scope: &Scope,
+    resources: &[String],
     binding: &Binding,
 ) -> Result<Answer, Failure> {
     let (now, text) = (state.now() / 1000, scope.text());
@@ -216,7 +252,7 @@ pub(crate) async fn of_client(
             iss: &state.settings.issuer,
             // RFC 9068 §2.2: the client, where no resource owner is involved.
             sub: &client.client_id,
-            aud: &state.settings.issuer,
+            aud: Audience::of(resources, &state.settings.issuer),
             exp: now + lifetime,
             iat: now,
             jti: state.ambient.id(),
@@ -226,6 +262,7 @@ pub(crate) async fn of_client(
             auth_time: None,
             acr: None,
             cnf: binding.cnf(),
+            authorization_details: &[],
         },
     )?;
     Ok(Answer {
@@ -235,5 +272,6 @@ pub(crate) async fn of_client(
         refresh_token: None,
         id_token: None,
         scope: text,
+        authorization_details: Vec::new(),
     })
 }

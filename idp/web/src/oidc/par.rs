@@ -62,7 +62,8 @@ async fn answer(
     let (parameters, signed) = object::open(state, &known, &body).await?;
     // RFC 9126 §2.1, item 3: checked as the authorization endpoint would.
     let front = state.settings.implicit_and_hybrid;
-    let arrival = Arrival { pushed: true, signed, front };
+    let issuer = &state.settings.issuer;
+    let arrival = Arrival { pushed: true, signed, front, issuer };
     let checked = match authorize::check(&known.client, &parameters, arrival) {
         Ok(request) => hinted(state, &known.client, request).await?,
         refused => refused,

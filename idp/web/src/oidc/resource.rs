@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use idp_protocol::ErrorCode;
+use idp_protocol::details::{self, Reach};
 use idp_protocol::scope::Scope;
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
@@ -34,14 +35,24 @@ pub struct Call {
     pub sender: Sender,
 }
 
+/// What a token opens of a citizen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The name by which the reader knows them.
+    pub subject: String,
+    /// The cases that authorization details name; none: all, by scope.
+    pub only: Option<Reach>,
+}
+
 fn refuse(code: ErrorCode, scheme: Scheme) -> Refusal {
     let challenges = bearer::challenges(Some(code.as_str()), Some(scheme));
     Refusal { code, challenges, nonce: None }
 }
 
-/// The citizen behind a partner's call with an access token of a scope, by the name that our own client
-/// `reader` knows them by; none for a partner that acts for itself (RFC 6749 §4.4). That the partner
-/// looked is a line in the citizen's audit trail.
+/// The citizen behind a partner's call with an access token of a scope, or of authorization details
+/// (RFC 9396) instead, by the name that our own client `reader` knows them by; none for a partner
+/// that acts for itself (RFC 6749 §4.4). That the partner looked is a line in the citizen's audit
+/// trail.
 ///
 /// # Errors
 /// As the database says; a refused token is a value.
@@ -50,7 +61,7 @@ pub async fn citizen(
     call: &Call,
     scope: &'static str,
     reader: &str,
-) -> Result<Result<Option<String>, Refusal>, StoreError> {
+) -> Result<Result<Option<Opened>, Refusal>, StoreError> {
     let Some((scheme, token)) = bearer::presented(&call.authorization) else {
         return Ok(Err(refuse(ErrorCode::InvalidToken, Scheme::Bearer)));
     };
@@ -76,10 +87,13 @@ pub async fn citizen(
     if matches!(stands, Stands::No) {
         return invalid();
     }
-    // RFC 6750 §3.1 insufficient_scope.
-    if !Scope::parse(&access.scope).unwrap_or_default().has(scope) {
+    // RFC 6750 §3.1 insufficient_scope; RFC 9396 §3: details are a permission of their own.
+    let whole = Scope::parse(&access.scope).unwrap_or_default().has(scope);
+    let only = (!whole).then(|| details::reach(&access.authorization_details));
+    if only.as_ref().is_some_and(|reach| *reach == Reach::default()) {
         return Ok(Err(refuse(ErrorCode::InsufficientScope, scheme)));
     }
+    let shown = if whole { scope } else { details::GROUP };
     // RFC 9700 §4.15: a client alone is no citizen, whatever its name.
     let Stands::Grant(grant) = stands else { return Ok(Ok(None)) };
     let who = Who::read(&grant.kind, grant.person_id.clone());
@@ -91,7 +105,7 @@ pub async fn citizen(
         at: state.now(),
         kind: "claims_released",
         actor: format!("client:{}", grant.client_id),
-        details: json!({ "client": grant.client_id, "claims": [scope] }),
+        details: json!({ "client": grant.client_id, "claims": [shown] }),
     };
     let person = person.clone();
     let open = state
@@ -115,5 +129,5 @@ pub async fn citizen(
     if !open {
         return invalid();
     }
-    Ok(Ok(Some(subject::of(state, &reader.client, &who))))
+    Ok(Ok(Some(Opened { subject: subject::of(state, &reader.client, &who), only })))
 }

@@ -69,7 +69,7 @@ async fn refresh_token(state: &State, client_id: String, token: Token) -> Result
 }
 
 async fn access_token(state: &State, client_id: &str, text: &str) -> Result<(), StoreError> {
-    let found = bearer::believe(state, text).await?;
+    let found = bearer::issued(state, text).await?;
     // RFC 7009 §2.1: issued to the client that asks.
     let Some(access) = found.filter(|access| access.client_id == client_id) else { return Ok(()) };
     state

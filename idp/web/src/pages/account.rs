@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use idp_domain::citizen::name::PersonName;
 use idp_domain::citizen::phone::Phone;
+use idp_protocol::details;
 use idp_store::audit::{self, Shown};
 use idp_store::consent::{self, Consent};
 use idp_store::person::{self, PersonClaims};
@@ -145,6 +146,13 @@ fn consent_view(lang: Lang, consent: &Consent) -> ConsentView {
     let what: Vec<String> = consent
         .scope
         .split_whitespace()
+        .chain(
+            consent
+                .claims
+                .split_whitespace()
+                .find(|word| details::is_word(word))
+                .map(|_| details::GROUP),
+        )
         .filter_map(|group| group_keys(group).map(|keys| lang.t(keys.0)))
         .collect();
     // The name is kept in both languages, one a line, as the person saw it.

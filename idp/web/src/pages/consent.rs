@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use idp_protocol::details::{self, Reach};
 use idp_store::StoreError;
 
 use super::form::Fields;
@@ -46,7 +47,7 @@ pub(crate) async fn show(mut page: Page) -> Response {
         return page.to_signin();
     }
     let name = partner(&flow, page.lang);
-    let lines = flow.asks().iter().map(|group| line(page.lang, group)).collect();
+    let lines = flow.asks().iter().map(|group| asked(page.lang, group, &flow)).collect();
     let choice = ChoicePage {
         shell: page.shell(),
         title: page.lang.with("consent-title", &[("partner", &name)]),
@@ -74,6 +75,24 @@ fn citizen(page: &Page) -> bool {
     matches!(page.signed_in.as_ref().map(|signed_in| &signed_in.who), Some(Who::Citizen(_)))
 }
 
+/// The line of a group; that of authorization details names what they open (RFC 9396 §3).
+fn asked(lang: Lang, group: &str, flow: &Flow) -> ClaimLine {
+    let shown = line(lang, group);
+    if group != details::GROUP {
+        return shown;
+    }
+    let Reach { items, cases } = details::reach(&flow.request.authorization_details);
+    let comma = lang.t("list-comma");
+    let mut parts = Vec::new();
+    if !items.is_empty() {
+        parts.push(lang.with("case-access-items", &[("list", &items.join(&comma))]));
+    }
+    if !cases.is_empty() {
+        parts.push(lang.with("case-access-cases", &[("list", &cases.join(&comma))]));
+    }
+    ClaimLine { text: parts.join(&lang.t("list-semicolon")), ..shown }
+}
+
 /// The line of a group of claims; an unknown scope shows its own name.
 pub(crate) fn line(lang: Lang, group: &str) -> ClaimLine {
     let (title, text) = match group_keys(group) {
@@ -92,6 +111,7 @@ pub(crate) fn group_keys(group: &str) -> Option<(&'static str, &'static str)> {
         "phone" => ("group-phone", "group-phone-text"),
         "identity" => ("group-identity", "group-identity-text"),
         "cases" => ("group-cases", "group-cases-text"),
+        details::GROUP => ("group-case-access", "group-case-access-text"),
         "offline_access" => ("group-offline", "group-offline-text"),
         _ => return None,
     })

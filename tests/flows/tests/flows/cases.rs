@@ -43,6 +43,35 @@ async fn a_partner_sees_where_the_cases_stand_and_nothing_of_others(on: Deployme
     assert!(on.trail(&hers.id).await.iter().any(|line| line == "claims_released"));
 }
 
+async fn rfc_9396_a_partner_sees_the_cases_that_were_named_and_no_others(on: Deployment) {
+    let citizen = on.citizen(0, 4).await;
+    let number = case_of(&on, &mut Browser::default(), &citizen).await;
+    let kind = "urn:tongban:case-access";
+    let registration = json!({ "scope": "openid", "authorization_details_types": [kind] });
+    let party = on.relying_party(registration).await;
+    let token = async |named: serde_json::Value| {
+        let mut detail = json!({ "type": kind, "actions": ["read"] });
+        detail.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+        let mut asked = party.ask("openid");
+        let details = json!([detail]).to_string();
+        asked.url.query_pairs_mut().append_pair("authorization_details", &details);
+        let arrived = on.arrive_asking(&mut Browser::default(), &party, asked, &citizen).await;
+        let answer = party.redeem(&arrived.code, &arrived.asked.verifier).await;
+        answer.text("access_token").to_owned()
+    };
+    for (named, seen) in [
+        (json!({ "items": [ENDORSEMENT] }), 1),
+        (json!({ "cases": [number] }), 1),
+        (json!({ "items": ["exit-entry.passport-renewal"], "cases": ["X"] }), 0),
+    ] {
+        let access = token(named).await;
+        let list = party.get("/api/cases", Some(&access)).await;
+        assert_eq!(list.body["cases"].as_array().unwrap().len(), seen, "{list:?}");
+        let one = party.get(&format!("/api/cases/{number}"), Some(&access)).await;
+        assert_eq!(one.status, if seen == 1 { 200 } else { 404 }, "{one:?}");
+    }
+}
+
 async fn rfc6750_3_without_a_token_or_its_scope_nothing_is_told(on: Deployment) {
     let citizen = on.citizen(0, 4).await;
     let party = on.relying_party(json!({ "scope": "openid cases" })).await;
@@ -67,5 +96,6 @@ async fn rfc6750_3_without_a_token_or_its_scope_nothing_is_told(on: Deployment) 
 
 tests_kit::on_both! {
     a_partner_sees_where_the_cases_stand_and_nothing_of_others;
+    rfc_9396_a_partner_sees_the_cases_that_were_named_and_no_others;
     rfc6750_3_without_a_token_or_its_scope_nothing_is_told;
 }

@@ -118,7 +118,8 @@ async fn wanted(
         Err(failure) => return Err(failure),
     };
     let front = state.settings.implicit_and_hybrid;
-    let arrival = Arrival { pushed: false, signed, front };
+    let issuer = &state.settings.issuer;
+    let arrival = Arrival { pushed: false, signed, front, issuer };
     match authorize::check(client, &parameters, arrival) {
         Ok(request) => hinted(state, client, request).await,
         refused => Ok(refused),

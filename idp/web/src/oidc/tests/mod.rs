@@ -19,3 +19,4 @@ mod prompts;
 mod pushed;
 mod refreshing;
 mod sessions;
+mod targets;

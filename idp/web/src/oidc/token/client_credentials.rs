@@ -14,7 +14,7 @@ pub(super) async fn issue(
     asker: &Asker,
     asked: Option<Scope>,
 ) -> Result<Answer, Failure> {
-    let Asker { known, binding } = asker;
+    let Asker { known, binding, wish } = asker;
     // RFC 6749 §4.4: confidential clients only.
     if known.client.is_public() {
         return Err(ProtocolError::unauthorized_client("The client has no credentials.").into());
@@ -28,5 +28,7 @@ pub(super) async fn issue(
         }
         None => &known.own_scope,
     };
-    issue::of_client(state, &known.client, scope, binding).await
+    // RFC 8707 §2, RFC 9396 §6.
+    let resources = wish.of_client()?;
+    issue::of_client(state, &known.client, scope, resources, binding).await
 }

@@ -7,6 +7,7 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
 use super::Asker;
+use super::wish::Wish;
 use crate::State;
 use crate::oidc::issue::{self, Answer, Issue};
 use crate::oidc::reply::Failure;
@@ -19,6 +20,8 @@ pub(super) struct Sent {
     pub(super) code_verifier: Option<String>,
     /// Thumbprint of the DPoP key that the request proved.
     pub(super) jkt: Option<String>,
+    /// What the client wants of its grant.
+    pub(super) wish: Wish,
 }
 
 struct Redeemed {
@@ -108,7 +111,7 @@ async fn take(
     if !idp_store::code::consume(tx, &code.id, client_id, now).await? {
         return replayed(tx, &code.grant_id, now).await;
     }
-    let Some(grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
+    let Some(mut grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
         return Ok(Err(REFUSED));
     };
     // RFC 9449 §10: the code is bound to a key (attacks row 8).
@@ -119,6 +122,10 @@ async fn take(
     // Attacks row 26.
     if !super::gate(tx, &grant).await? {
         return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
+    }
+    // RFC 8707 §2.2, RFC 9396 §6.1: at most what was granted.
+    if let Err(error) = sent.wish.narrow(&mut grant.detail) {
+        return Ok(Err(error));
     }
     Ok(Ok(Redeemed { grant, nonce: code.nonce }))
 }

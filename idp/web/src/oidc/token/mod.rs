@@ -5,6 +5,7 @@ mod client_credentials;
 mod code;
 mod device;
 mod refresh;
+mod wish;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use super::request::{self, Body};
 use super::sender::{self, Sender};
 use crate::State;
 use crate::clients::Known;
+use wish::Wish;
 
 /// Who asks, and which key they proved.
 pub(super) struct Asker {
@@ -29,6 +31,8 @@ pub(super) struct Asker {
     pub(super) known: Arc<Known>,
     /// What the tokens are bound to.
     pub(super) binding: Binding,
+    /// What it wants of its grant.
+    pub(super) wish: Wish,
 }
 
 impl Asker {
@@ -70,11 +74,14 @@ async fn answer(
     // RFC 9449 §5, FAPI 2.0 §5.3.2.1: who holds which key.
     let binding = sender::proven(state, sender, None).await?;
     let binding = sender::demanded(&known.client.rules(), binding, sender.certificate.as_ref())?;
-    let asker = Asker { known, binding };
+    // RFC 8707 §2, RFC 9396 §6.
+    let wish = Wish::read(&known.client, &body, &state.settings.issuer)?;
+    let asker = Asker { known, binding, wish };
     match grant {
         Grant::Code { code, redirect_uri, code_verifier } => {
             let jkt = asker.binding.jkt.clone();
-            let sent = code::Sent { code, redirect_uri, code_verifier, jkt };
+            let wish = asker.wish.clone();
+            let sent = code::Sent { code, redirect_uri, code_verifier, jkt, wish };
             code::redeem(state, &asker, sent).await
         }
         Grant::Refresh { refresh_token, scope } => {

@@ -18,6 +18,7 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
 use super::Asker;
+use super::wish::Wish;
 use crate::State;
 use crate::oidc::issue::{self, Answer, Issue};
 use crate::oidc::reply::Failure;
@@ -53,6 +54,7 @@ pub(super) async fn refresh(
         jkt: asker.keeps(),
         client: client.clone(),
         asked: asked.clone(),
+        wish: asker.wish.clone(),
         now: state.now(),
         window: state.settings.lifetimes.refresh_window_ms,
         token: token.clone(),
@@ -92,6 +94,7 @@ struct Turn {
     jkt: Option<String>,
     client: Arc<Client>,
     asked: Option<Scope>,
+    wish: Wish,
     now: i64,
     window: i64,
 }
@@ -103,7 +106,7 @@ impl Turn {
         let Some(family) = idp_store::refresh::find(tx, id).await? else {
             return Ok(Err(REFUSED));
         };
-        let Some(grant) = idp_store::grant::find(tx, &family.grant_id, self.now).await? else {
+        let Some(mut grant) = idp_store::grant::find(tx, &family.grant_id, self.now).await? else {
             return Ok(Err(REFUSED));
         };
         // RFC 6749 §6: issued to this client (attacks row 10).
@@ -125,12 +128,16 @@ impl Turn {
         }
         // RFC 6749 §6: at most what was granted.
         let granted = granted(&grant, &self.client);
-        if granted.is_empty() {
+        if granted.is_empty() && grant.detail.authorization_details.is_empty() {
             return Ok(Err(REFUSED));
         }
         if self.asked.as_ref().is_some_and(|asked| !asked.within(&granted)) {
             let text = "The scope is wider than what was granted.";
             return Ok(Err(ProtocolError::invalid_scope(text)));
+        }
+        // RFC 8707 §2.2, RFC 9396 §6.1: the same of resources and details.
+        if let Err(error) = self.wish.narrow(&mut grant.detail) {
+            return Ok(Err(error));
         }
         // Attacks row 26.
         if !super::gate(tx, &grant).await? {

@@ -78,6 +78,7 @@ fn every_sentence_is_well_formed_in_both_languages() {
                 ("seen", "1"),
                 ("name", "1"),
                 ("network", "1"),
+                ("list", "1"),
             ];
             let sentence = lang.with(&key, &args);
             assert!(sentence != key && !sentence.contains('{'), "{key}");
