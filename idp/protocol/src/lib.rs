@@ -16,6 +16,7 @@ pub mod dpop;
 pub mod error;
 pub mod hint;
 pub mod jose;
+pub mod jwe;
 pub mod logout;
 pub mod metadata;
 pub mod pairwise;
