@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::jose::{JoseError, thumbprint};
+use crate::metadata::Offer;
 
 /// Bytes of a token that is looked at (attacks row 42).
 const LONGEST: usize = 96 * 1024;
@@ -201,6 +202,33 @@ pub fn encrypt(
         )
         .map_err(|_| JoseError::Unusable)?;
     Ok([protected, encode(sealed), encode(iv), encode(text), encode(tag.as_ref())].join("."))
+}
+
+/// Whether a public key can be encrypted to (RFC 7517 §4.2, §4.4).
+#[must_use]
+pub fn fits(key: &Value, management: Management) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
+    let kind = match management {
+        Management::EcdhEs => text("kty") == "EC" && text("crv") == "P-256",
+        Management::RsaOaep256 => text("kty") == "RSA",
+    };
+    kind && text("use") != "sig" && (text("alg").is_empty() || text("alg") == management.name())
+}
+
+/// Members of the metadata: what tokens can be encrypted with, to clients and to us.
+pub(crate) fn metadata(_: &Offer) -> Value {
+    let (managements, contents) =
+        (Management::ALL.map(Management::name), Content::ALL.map(Content::name));
+    let mut members = serde_json::Map::new();
+    for what in ["id_token", "userinfo", "authorization", "introspection", "request_object"] {
+        members.insert(format!("{what}_encryption_alg_values_supported"), json!(managements));
+        members.insert(format!("{what}_encryption_enc_values_supported"), json!(contents));
+    }
+    for what in ["userinfo", "introspection"] {
+        let name = format!("{what}_signing_alg_values_supported");
+        members.insert(name, json!(crate::client::SIGNING_ALGORITHMS));
+    }
+    Value::Object(members)
 }
 
 /// Whether a text has the five parts of a JWE.

@@ -42,6 +42,7 @@ const PARTS: &[Part] = &[
     crate::details::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
+    crate::jwe::metadata,
     crate::logout::metadata,
 ];
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, RwLock};
 use bytes::Bytes;
 use idp_domain::ambient::Ambient;
 use idp_protocol::jose::{self, Algorithm, JoseError, Signer};
+use idp_protocol::jwe::{self, Management, Opener};
 use idp_store::key::Stored;
 use idp_store::{Db, StoreError, Tx};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::State;
 use crate::oidc::believed::Believed;
@@ -20,6 +22,10 @@ const FRESH: i64 = 5_000;
 /// Keys as one moment has them.
 pub struct Ring {
     signers: Vec<(Signer, bool)>,
+    /// Keys to which others encrypt.
+    openers: Vec<Opener>,
+    /// Names and states of all, as stored.
+    known: Vec<(String, bool)>,
     /// Public halves.
     pub(crate) public: Vec<Value>,
     /// The JWK set as it is served (RFC 7517 §5).
@@ -31,21 +37,37 @@ pub struct Ring {
 
 impl Ring {
     fn new(stored: &[Stored]) -> Result<Self, StoreError> {
-        let mut signers = Vec::new();
+        let (mut signers, mut openers) = (Vec::new(), Vec::new());
         for key in stored {
+            if let Some(management) = Management::from_name(&key.algorithm) {
+                openers.push(Opener::new(management, &key.private).map_err(unusable)?);
+                continue;
+            }
             let algorithm = Algorithm::from_name(&key.algorithm)
                 .ok_or_else(|| StoreError::Data("a key has an unknown algorithm".to_owned()))?;
             signers.push((Signer::new(algorithm, &key.private).map_err(unusable)?, key.active));
         }
-        let public: Vec<Value> = signers.iter().map(|(signer, _)| signer.jwk().clone()).collect();
+        let mut public: Vec<Value> =
+            signers.iter().map(|(signer, _)| signer.jwk().clone()).collect();
+        public.extend(openers.iter().map(|opener| opener.jwk().clone()));
+        let known = stored.iter().map(|key| (key.kid.clone(), key.active)).collect();
         let document = Bytes::from(json!({"keys": public}).to_string());
-        Ok(Self { signers, public, document, believed: Believed::default() })
+        Ok(Self { signers, openers, known, public, document, believed: Believed::default() })
     }
 
     /// Whether these are the keys as stored.
     fn is_of(&self, stored: &[Stored]) -> bool {
-        let own = self.signers.iter().map(|(signer, active)| (signer.kid(), *active));
+        let own = self.known.iter().map(|(kid, active)| (kid.as_str(), *active));
         own.eq(stored.iter().map(|key| (key.kid.as_str(), key.active)))
+    }
+
+    /// Opens what was encrypted to one of our keys (RFC 7516 §5.2).
+    ///
+    /// # Errors
+    /// [`JoseError`].
+    pub fn open(&self, text: &str) -> Result<String, JoseError> {
+        let plain = jwe::open(&self.openers, text)?;
+        String::from_utf8(plain).map_err(|_| JoseError::Malformed)
     }
 
     /// The key that signs with an algorithm now: the newest active one.
@@ -79,9 +101,9 @@ impl Keys {
     /// As the database says, or if a key cannot be made.
     pub async fn open(db: &Db, ambient: &Ambient) -> Result<Self, StoreError> {
         let mut stored = read(db).await?;
-        for algorithm in Algorithm::ALL {
-            if !stored.iter().any(|key| key.active && key.algorithm == algorithm.name()) {
-                rotate(db, ambient, algorithm).await?;
+        for name in names() {
+            if !stored.iter().any(|key| key.active && key.algorithm == name) {
+                make(db, ambient, name).await?;
                 stored = read(db).await?;
             }
         }
@@ -124,6 +146,12 @@ async fn read(db: &Db) -> Result<Vec<Stored>, StoreError> {
     db.read("keys", |tx: &mut Tx| Box::pin(async move { idp_store::key::list(tx).await })).await
 }
 
+/// Algorithms of which there is a key: those that sign, and those to which others encrypt.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let signing = Algorithm::ALL.into_iter().map(Algorithm::name);
+    signing.chain(Management::ALL.into_iter().map(Management::name))
+}
+
 /// Makes a key that signs from now on; the algorithm's other keys still verify. Gives its `kid`.
 ///
 /// # Errors
@@ -133,17 +161,35 @@ pub async fn rotate(
     ambient: &Ambient,
     algorithm: Algorithm,
 ) -> Result<String, StoreError> {
-    let private = jose::generate(algorithm).map_err(unusable)?;
-    let kid = Signer::new(algorithm, &private).map_err(unusable)?.kid().to_owned();
+    make(db, ambient, algorithm.name()).await
+}
+
+/// Makes a key of an algorithm by its name, one of [`names`]. Gives its `kid`.
+///
+/// # Errors
+/// As the database says, or if a key cannot be made.
+pub async fn make(db: &Db, ambient: &Ambient, name: &'static str) -> Result<String, StoreError> {
+    let (private, kid) = fresh(name).map_err(unusable)?;
     let (named, now) = (kid.clone(), ambient.now());
     db.write("key_add", move |tx: &mut Tx| {
         let (kid, private) = (named.clone(), private.clone());
-        Box::pin(
-            async move { idp_store::key::add(tx, &kid, algorithm.name(), &private, now).await },
-        )
+        Box::pin(async move { idp_store::key::add(tx, &kid, name, &private, now).await })
     })
     .await?;
     Ok(kid)
+}
+
+/// A private key of an algorithm, and its name.
+pub(crate) fn fresh(name: &str) -> Result<(Zeroizing<Vec<u8>>, String), JoseError> {
+    if let Some(management) = Management::from_name(name) {
+        let private = jwe::generate(management)?;
+        let kid = Opener::new(management, &private)?.kid().to_owned();
+        return Ok((private, kid));
+    }
+    let algorithm = Algorithm::from_name(name).ok_or(JoseError::Algorithm)?;
+    let private = jose::generate(algorithm)?;
+    let kid = Signer::new(algorithm, &private)?.kid().to_owned();
+    Ok((private, kid))
 }
 
 /// A key as the command line lists it.
@@ -182,9 +228,9 @@ pub async fn revoke(db: &Db, ambient: &Ambient, kid: &str) -> Result<bool, Store
     let Some(key) = read(db).await?.into_iter().find(|key| key.kid == kid) else {
         return Ok(false);
     };
-    let algorithm = Algorithm::from_name(&key.algorithm);
-    if let Some(algorithm) = algorithm.filter(|_| key.active) {
-        rotate(db, ambient, algorithm).await?;
+    let name = names().find(|name| *name == key.algorithm);
+    if let Some(name) = name.filter(|_| key.active) {
+        make(db, ambient, name).await?;
     }
     let kid = kid.to_owned();
     db.write("key_revoke", move |tx: &mut Tx| {

@@ -3,6 +3,7 @@
 use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
 use crate::authorize::ResponseType;
 use crate::jose::{self, Algorithm};
+use crate::jwe::{self, Content, Management};
 use crate::redirect_uri;
 use crate::scope::Scope;
 
@@ -186,7 +187,59 @@ impl Client {
         faults
     }
 
+    /// Signed and encrypted answers: what is registered must be offered, and there must be a key.
+    fn answer_faults(&self, faults: &mut Vec<String>) {
+        for (name, value) in [
+            ("userinfo_signed_response_alg", &self.userinfo_signed_response_alg),
+            ("introspection_signed_response_alg", &self.introspection_signed_response_alg),
+            ("authorization_signed_response_alg", &self.authorization_signed_response_alg),
+            ("request_object_signing_alg", &self.request_object_signing_alg),
+        ] {
+            if value.as_deref().is_some_and(|alg| Algorithm::from_name(alg).is_none()) {
+                faults.push(format!("`{name}` is not offered."));
+            }
+        }
+        let keys = self.jwks.as_ref().and_then(|jwks| jwks.get("keys"));
+        let keys = keys.and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+        for (name, alg, enc) in [
+            (
+                "id_token",
+                &self.id_token_encrypted_response_alg,
+                &self.id_token_encrypted_response_enc,
+            ),
+            (
+                "userinfo",
+                &self.userinfo_encrypted_response_alg,
+                &self.userinfo_encrypted_response_enc,
+            ),
+            (
+                "introspection",
+                &self.introspection_encrypted_response_alg,
+                &self.introspection_encrypted_response_enc,
+            ),
+            (
+                "authorization",
+                &self.authorization_encrypted_response_alg,
+                &self.authorization_encrypted_response_enc,
+            ),
+        ] {
+            let Some(alg) = alg.as_deref() else { continue };
+            let Some(management) = Management::from_name(alg) else {
+                faults.push(format!("`{name}_encrypted_response_alg` is not offered."));
+                continue;
+            };
+            if enc.as_deref().and_then(Content::from_name).is_none() {
+                let told = "must be A128GCM or A256GCM";
+                faults.push(format!("`{name}_encrypted_response_enc` {told}."));
+            }
+            if self.jwks_uri.is_none() && !keys.iter().any(|key| jwe::fits(key, management)) {
+                faults.push(format!("`{name}_encrypted_response_alg` needs a key in `jwks`."));
+            }
+        }
+    }
+
     fn key_faults(&self, faults: &mut Vec<String>) {
+        self.answer_faults(faults);
         if !SIGNING_ALGORITHMS.contains(&self.id_token_signed_response_alg.as_str()) {
             faults.push("`id_token_signed_response_alg` is not offered.".to_owned());
         }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::reply::Failure;
+use super::sealed::{self, Wish};
 use super::{claims, subject};
 use crate::State;
 use crate::session::Who;
@@ -78,8 +79,12 @@ pub(super) async fn sign(state: &State, about: About<'_>) -> Result<String, Fail
         auth_level: detail.auth,
         asked: asked(state, &about, &who).await?,
     };
-    let ring = state.keys.ring(state).await?;
-    Ok(ring.signer(algorithm)?.sign("JWT", &claims)?)
+    let wish = Wish {
+        signed: Some(&client.id_token_signed_response_alg),
+        alg: client.id_token_encrypted_response_alg.as_deref(),
+        enc: client.id_token_encrypted_response_enc.as_deref(),
+    };
+    sealed::token(state, client, wish, "JWT", &claims).await
 }
 
 /// Claims that the `claims` parameter asked for in the ID token (OpenID Connect Core §5.5); what

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, extract};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use idp_domain::ambient::Token;
 use idp_protocol::ProtocolError;
 use idp_protocol::client::Client;
@@ -14,10 +14,14 @@ use super::bearer::{self, Stands};
 use super::issue::Binding;
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sealed::{self, Wish};
 use super::sender::Sender;
 use super::{client_auth, subject};
-use crate::State;
 use crate::session::Who;
+use crate::{State, cookie};
+
+/// Media type of an answer as a token (RFC 9701 §4).
+const TOKEN_KIND: &str = "application/token-introspection+jwt";
 
 /// The endpoint.
 pub(crate) async fn introspect(
@@ -27,9 +31,40 @@ pub(crate) async fn introspect(
     body: Body,
 ) -> Response {
     match answer(&state, &headers, &sender, body).await {
-        Ok(answer) => Json(answer).into_response(),
+        Ok(response) => response,
         Err(failure) => failure.body(&headers),
     }
+}
+
+/// RFC 9701 §4: whoever asks for it gets the answer as a token, for their own evidence.
+async fn in_form(
+    state: &State,
+    headers: &HeaderMap,
+    client: &Client,
+    answer: Value,
+) -> Result<Response, Failure> {
+    let accept = cookie::header(headers, header::ACCEPT).unwrap_or_default();
+    let asked = accept.split(',').any(|kind| {
+        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(TOKEN_KIND)
+    });
+    if !asked {
+        return Ok(Json(answer).into_response());
+    }
+    // RFC 9701 §5: typed as what it is, and nothing in it that makes it look like another token.
+    let claims = json!({
+        "iss": state.settings.issuer,
+        "aud": client.client_id,
+        "iat": state.now() / 1000,
+        "token_introspection": answer,
+    });
+    let wish = Wish {
+        signed: client.introspection_signed_response_alg.as_deref(),
+        alg: client.introspection_encrypted_response_alg.as_deref(),
+        enc: client.introspection_encrypted_response_enc.as_deref(),
+    };
+    let text = sealed::token(state, client, wish, "token-introspection+jwt", &claims).await?;
+    let kind = HeaderValue::from_static(TOKEN_KIND);
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
 async fn answer(
@@ -37,7 +72,7 @@ async fn answer(
     headers: &HeaderMap,
     sender: &Sender,
     body: Body,
-) -> Result<Value, Failure> {
+) -> Result<Response, Failure> {
     let body = request::form(headers, body)?;
     let known = client_auth::client(state, headers, &body, sender).await?;
     // RFC 7662 §4: a caller without credentials could test stolen tokens.
@@ -50,7 +85,8 @@ async fn answer(
         Some(token) => refresh_token(state, &known.client, token).await?,
         None => access_token(state, &known.client, token).await?,
     };
-    Ok(found.unwrap_or_else(|| json!({"active": false})))
+    let found = found.unwrap_or_else(|| json!({"active": false}));
+    in_form(state, headers, &known.client, found).await
 }
 
 async fn access_token(

@@ -19,6 +19,7 @@ mod reply;
 mod request;
 pub mod resource;
 mod revoke;
+mod sealed;
 pub mod sender;
 pub(crate) mod subject;
 mod token;

@@ -2,8 +2,9 @@
 
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, extract};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use idp_protocol::claims::{for_userinfo, group};
+use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
 use idp_protocol::{ErrorCode, ProtocolError};
 use idp_store::grant::Grant;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use super::bearer::{self, Scheme, Stands};
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::sealed::{self, Wish};
 use super::sender::Sender;
 use super::{claims, subject};
 use crate::session::Who;
@@ -20,6 +22,12 @@ use crate::{State, cookie};
 
 const REFUSED: ProtocolError =
     ProtocolError::invalid_token("The access token is expired, revoked or malformed.");
+
+/// Claims, in the form that the client registered.
+enum Released {
+    Plain(Map<String, Value>),
+    Token(String),
+}
 
 /// A token as it was presented.
 struct Shown {
@@ -79,12 +87,17 @@ fn in_header(headers: &HeaderMap) -> Option<Shown> {
 }
 
 fn respond(
-    answer: Result<Map<String, Value>, Option<Failure>>,
+    answer: Result<Released, Option<Failure>>,
     scheme: Option<Scheme>,
     headers: &HeaderMap,
 ) -> Response {
     let (mut response, error) = match answer {
-        Ok(claims) => return Json(claims).into_response(),
+        Ok(Released::Plain(claims)) => return Json(claims).into_response(),
+        // OpenID Connect Core §5.3.2.
+        Ok(Released::Token(text)) => {
+            let kind = HeaderValue::from_static("application/jwt");
+            return ([(header::CONTENT_TYPE, kind)], text).into_response();
+        }
         // RFC 6750 §3.1: a call without a token is told the schemes and no error.
         Err(None) => (StatusCode::UNAUTHORIZED.into_response(), None),
         Err(Some(Failure::Protocol(error))) => {
@@ -110,7 +123,7 @@ async fn answer(
     state: &State,
     sender: &Sender,
     shown: Option<Shown>,
-) -> Result<Map<String, Value>, Option<Failure>> {
+) -> Result<Released, Option<Failure>> {
     let Shown { scheme, token } = shown.ok_or(None)?;
     let told = |failure: Failure| Some(failure);
     let failed = |cause: StoreError| Some(Failure::from(cause));
@@ -141,7 +154,27 @@ async fn answer(
     // OpenID Connect Core §5.3.2: sub always, the ID token's.
     released.insert("sub".to_owned(), subject::of(state, &known.client, &who).into());
     released.extend(facts(state, &grant, names).await?);
-    Ok(released)
+    as_registered(state, &known.client, released).await.map_err(told)
+}
+
+/// As JSON, or as the token that the client registered (OpenID Connect Registration §2).
+async fn as_registered(
+    state: &State,
+    client: &Client,
+    mut released: Map<String, Value>,
+) -> Result<Released, Failure> {
+    let signed = client.userinfo_signed_response_alg.as_deref();
+    let alg = client.userinfo_encrypted_response_alg.as_deref();
+    if signed.is_none() && alg.is_none() {
+        return Ok(Released::Plain(released));
+    }
+    // OpenID Connect Core §5.3.2: a signed answer names its issuer and its audience.
+    released.insert("iss".to_owned(), state.settings.issuer.clone().into());
+    released.insert("aud".to_owned(), client.client_id.clone().into());
+    let enc = client.userinfo_encrypted_response_enc.as_deref();
+    let signed = signed.or(Some(&client.id_token_signed_response_alg));
+    let wish = Wish { signed, alg, enc };
+    Ok(Released::Token(sealed::token(state, client, wish, "JWT", &released).await?))
 }
 
 async fn facts(

@@ -4,11 +4,11 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use idp_protocol::authorize::{AuthorizationRequest, Carrier, ResponseMode};
 use idp_protocol::client::Client;
-use idp_protocol::jose::Algorithm;
 use idp_protocol::{ProtocolError, logout};
 use serde_json::{Map, Value};
 
 use crate::oidc::reply::Failure;
+use crate::oidc::sealed::{self, Wish};
 use crate::{State, pages, session};
 
 /// Seconds for which a signed answer is believed.
@@ -109,10 +109,12 @@ async fn signed(state: &State, client: &Client, fields: Fields) -> Result<String
     claims.extend(fields.into_iter().map(|(name, value)| (name, Value::String(value))));
     // JARM §3: as registered, else what ID tokens are signed with.
     let named = client.authorization_signed_response_alg.as_ref();
-    let named = named.unwrap_or(&client.id_token_signed_response_alg);
-    let algorithm = Algorithm::from_name(named).unwrap_or(Algorithm::Rs256);
-    let ring = state.keys.ring(state).await?;
-    Ok(ring.signer(algorithm)?.sign("JWT", &claims)?)
+    let wish = Wish {
+        signed: Some(named.unwrap_or(&client.id_token_signed_response_alg)),
+        alg: client.authorization_encrypted_response_alg.as_deref(),
+        enc: client.authorization_encrypted_response_enc.as_deref(),
+    };
+    sealed::token(state, client, wish, "JWT", &claims).await
 }
 
 /// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).

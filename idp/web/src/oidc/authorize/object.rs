@@ -1,7 +1,7 @@
 //! Opens the request object of an authorization request, if it has one (RFC 9101).
 
 use idp_protocol::parameters::Parameters;
-use idp_protocol::{ErrorCode, ProtocolError, request_object};
+use idp_protocol::{ErrorCode, ProtocolError, jwe, request_object};
 use serde_json::Value;
 
 use crate::State;
@@ -27,5 +27,16 @@ pub(in crate::oidc) async fn open(
     let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
     let keys = keys.map_or(&[][..], Vec::as_slice);
     let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
+    // RFC 9101 §6.1: decrypted first; what is inside is then held to its signature like any other
+    // (attacks row 12).
+    let opened;
+    let text = if jwe::is_encrypted(text) {
+        let told = "The request object cannot be decrypted.";
+        let refused = |_| ProtocolError::new(ErrorCode::InvalidRequestObject, told);
+        opened = state.keys.ring(state).await?.open(text).map_err(refused)?;
+        opened.as_str()
+    } else {
+        text
+    };
     Ok((request_object::open(client, text, parameters, keys, issuer, now)?, true))
 }

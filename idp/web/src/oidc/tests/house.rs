@@ -21,7 +21,6 @@ use idp_domain::citizen::port::{
     FaceCheck, FaceCreated, FaceRequest, FaceResult, Match, Register, Unavailable,
 };
 use idp_domain::citizen::proofing::Proofing;
-use idp_protocol::jose::{self, Algorithm, Signer};
 use idp_store::account::NewAccount;
 use idp_store::person::Record;
 use idp_store::{Db, Options, StoreError, Tx, Vault};
@@ -95,16 +94,18 @@ fn vault() -> Vault {
 
 /// Making RSA keys takes longer than most tests: one set serves all.
 async fn keep_keys(db: &Db) {
-    static KEYS: OnceLock<Vec<(Algorithm, Vec<u8>)>> = OnceLock::new();
+    static KEYS: OnceLock<Vec<(&str, String, Vec<u8>)>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
-        let made = |algorithm| (algorithm, jose::generate(algorithm).unwrap().to_vec());
-        Algorithm::ALL.map(made).to_vec()
+        let made = |name| {
+            let (private, kid) = crate::keys::fresh(name).unwrap();
+            (name, kid, private.to_vec())
+        };
+        crate::keys::names().map(made).collect()
     });
     db.write("test", move |tx: &mut Tx| {
         Box::pin(async move {
-            for (algorithm, private) in keys {
-                let kid = Signer::new(*algorithm, private).unwrap().kid().to_owned();
-                idp_store::key::add(tx, &kid, algorithm.name(), private, 1).await?;
+            for (name, kid, private) in keys {
+                idp_store::key::add(tx, kid, name, private, 1).await?;
             }
             Ok::<_, StoreError>(())
         })

@@ -32,7 +32,9 @@ async fn discovery_4_metadata_and_keys_are_public(house: House) {
     let mut kids: Vec<&str> = keys.iter().map(|key| key["kid"].as_str().unwrap()).collect();
     kids.sort_unstable();
     kids.dedup();
-    assert_eq!((keys.len(), kids.len()), (4, 4));
+    assert_eq!((keys.len(), kids.len()), (6, 6));
+    let to_encrypt = keys.iter().filter(|key| key["use"] == "enc").count();
+    assert_eq!(to_encrypt, 2);
     for private in ["d", "p", "q", "k"] {
         assert!(keys.iter().all(|key| key.get(private).is_none()));
     }

@@ -18,5 +18,6 @@ mod notices;
 mod prompts;
 mod pushed;
 mod refreshing;
+mod sealed;
 mod sessions;
 mod targets;
