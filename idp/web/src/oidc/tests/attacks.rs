@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::house::{BACK, Browser, House, ISSUER, form};
+use super::house::{BACK, Browser, House, ISSUER, SECRET, basic, form};
 
 async fn attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered(house: House) {
     let mut browser = Browser::signed_in(&house).await;
@@ -98,6 +98,25 @@ async fn attack_42_a_request_is_bounded(house: House) {
     assert_eq!(browser.authorize(&house, &[("state", &state)]).await.query()["state"], state);
 }
 
+async fn attack_36_nothing_secret_is_taken_from_an_address(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let tokens = browser.tokens(&house, &[]).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    // RFC 6750 §2.3, which RFC 9700 §4.3.2 forbids: addresses stand in logs and histories.
+    let path = format!("/oauth2/userinfo?access_token={token}");
+    let answer = house.send(Method::GET, &path, &[], "").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let code = browser.code(&house, &[]).await;
+    let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK)];
+    let path = format!("/oauth2/token?{}", form(&fields));
+    let answer = house.post(&path, &[basic("a", SECRET)], &[]).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (StatusCode::BAD_REQUEST, "invalid_request")
+    );
+    assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
+}
+
 async fn a_browser_with_many_tabs_forgets_the_oldest(house: House) {
     let mut browser = Browser::default();
     for _ in 0..14 {
@@ -112,6 +131,7 @@ super::house::on_both! {
     a_registered_query_is_kept;
     attack_07_every_answer_names_its_issuer;
     attack_35_and_36_answers_are_not_framed_kept_or_told_on;
+    attack_36_nothing_secret_is_taken_from_an_address;
     attack_42_a_request_is_bounded;
     a_browser_with_many_tabs_forgets_the_oldest;
 }
