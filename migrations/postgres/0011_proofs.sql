@@ -1,5 +1,5 @@
--- DPoP proofs that were used (RFC 9449 §11.1). The id begins with the time that the proof itself
--- names, so that rows arrive in order. Distribution column: id.
+-- DPoP proofs that were used (RFC 9449 §11.1), by a keyed hash of key and jti, for the minutes in
+-- which they could be used again. Distribution column: id.
 create table used_proof (
     id text primary key,
     expires_at bigint not null

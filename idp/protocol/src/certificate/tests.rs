@@ -131,6 +131,14 @@ fn rfc_8705_2_1_only_a_chain_to_our_authority_is_believed() {
     assert!(authorities.vouch_for(&[below.clone(), middle], NOW));
     assert!(!authorities.vouch_for(&[below], NOW));
     assert_eq!(Authorities::from_pem("").unwrap_err(), NoCertificate);
+    // What was named itself, and nothing of its name.
+    let key = KeyPair::generate().unwrap();
+    let own = params().self_signed(&key).unwrap();
+    let named = Authorities::from_pem(&own.pem()).unwrap();
+    assert!(named.vouch_for(&[own.der().to_vec()], NOW));
+    assert!(!named.vouch_for(&[own.der().to_vec()], i64::MAX));
+    let other = params().self_signed(&KeyPair::generate().unwrap()).unwrap();
+    assert!(!named.vouch_for(&[other.der().to_vec()], NOW));
 }
 
 #[test]

@@ -62,7 +62,10 @@ fn rfc_8705_6_5_certificates_are_asked_for_where_they_can_be_believed() {
         ("[tls]\nmtls_listen = \"127.0.0.1:8443\"", "does not end TLS"),
         ("[tls]\ncertificate_header = \"Client-Cert\"", "no proxy is trusted"),
         ("[tls]\ncertificate_header = \"a b\"", "no name of a header"),
-        ("[tls]\nclient_ca = \"nonsense\"", "no certificate"),
+        (
+            "[server]\ntrusted_proxies = [\"10.0.0.1\"]\n[tls]\ncertificate_header = \"A\"\nclient_ca = \"x\"",
+            "`tls.client_ca` holds something that is no certificate",
+        ),
     ] {
         let error = certificates(contradiction).err().expect(contradiction).to_string();
         assert!(error.contains(told), "{error}");

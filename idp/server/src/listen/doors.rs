@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,20 +56,27 @@ pub fn certificates(config: &Config) -> Result<Certificates, ConfigError> {
             "name the proxies in `server.trusted_proxies`, and have them overwrite the header",
         ));
     }
-    let authorities = match tls.client_ca.as_str() {
-        "" => Authorities::default(),
-        pem => Authorities::from_pem(pem).map_err(|_| {
-            let hint = "PEM: the certificates of everyone who vouches for partners' certificates";
-            ConfigError::new("`tls.client_ca` holds something that is no certificate.", hint)
-        })?,
-    };
     let asked = asks || second || header.is_some();
+    let authorities = if asked { authorities(config)? } else { Authorities::default() };
     let address = match tls.mtls_address.trim_end_matches('/') {
         "" if second => Some(beside(&config.server.issuer, &tls.mtls_listen)?),
         "" => None,
         address => Some(address.to_owned()),
     };
     Ok(Certificates { asked, address, header, authorities })
+}
+
+/// Who vouches for client certificates: as named, or else whom the operator's own calls believe.
+fn authorities(config: &Config) -> Result<Authorities, ConfigError> {
+    let (name, pem) = match (config.tls.client_ca.as_str(), &config.outgoing.ca_file) {
+        ("", none) if *none == PathBuf::new() => return Ok(Authorities::default()),
+        ("", file) => ("outgoing.ca_file", std::fs::read_to_string(file).unwrap_or_default()),
+        (pem, _) => ("tls.client_ca", pem.to_owned()),
+    };
+    Authorities::from_pem(&pem).map_err(|_| {
+        let hint = "PEM: the certificates of everyone who vouches for partners' certificates";
+        ConfigError::new(format!("`{name}` holds something that is no certificate."), hint)
+    })
 }
 
 /// The issuer's host with the port of another listener.

@@ -102,10 +102,9 @@ async fn spend(state: &State, proof: &Proof) -> Result<(), Failure> {
         .db
         .write("proof", move |tx: &mut Tx| {
             let proof = proof.clone();
-            Box::pin(async move {
-                let Proof { jkt, jti, issued, .. } = &proof;
-                idp_store::proof::spend(tx, jkt, jti, *issued, until).await
-            })
+            Box::pin(
+                async move { idp_store::proof::spend(tx, &proof.jkt, &proof.jti, until).await },
+            )
         })
         .await?;
     if first {

@@ -158,6 +158,14 @@ async fn attack_15_a_proof_is_good_for_one_request(house: House) {
         (again.status, again.error().as_str()),
         (StatusCode::UNAUTHORIZED, "invalid_dpop_proof")
     );
+    // The same jti a second later.
+    let jti = ("jti", json!("fixed"));
+    let first = key.get(&house, access, std::slice::from_ref(&jti));
+    assert_eq!(userinfo(&house, &[dpop(access), first]).await.status, StatusCode::OK);
+    house.wait(1_000);
+    let second = key.get(&house, access, &[jti]);
+    let answer = userinfo(&house, &[dpop(access), second]).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let proof = key.post(&house, "/oauth2/token");
     let grant = [("grant_type", "client_credentials")];
     assert_eq!(token(&house, &grant, &[proof.clone()]).await.status, StatusCode::OK);
