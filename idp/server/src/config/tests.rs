@@ -67,7 +67,7 @@ fn rfc_8705_6_5_certificates_are_asked_for_where_they_can_be_believed() {
             "`tls.client_ca` holds something that is no certificate",
         ),
     ] {
-        let error = certificates(contradiction).err().expect(contradiction).to_string();
+        let error = certificates(contradiction).expect_err(contradiction).to_string();
         assert!(error.contains(told), "{error}");
     }
     let proxy = "[server]\nissuer = \"https://id.example\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n";

@@ -168,7 +168,7 @@ async fn attack_15_a_proof_is_good_for_one_request(house: House) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let proof = key.post(&house, "/oauth2/token");
     let grant = [("grant_type", "client_credentials")];
-    assert_eq!(token(&house, &grant, &[proof.clone()]).await.status, StatusCode::OK);
+    assert_eq!(token(&house, &grant, std::slice::from_ref(&proof)).await.status, StatusCode::OK);
     let again = token(&house, &grant, &[proof]).await;
     assert_eq!(
         (again.status, again.error().as_str()),
