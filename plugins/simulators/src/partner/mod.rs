@@ -120,6 +120,7 @@ async fn signin(
     match site.provider.begin(english(&headers, &query)).await {
         Ok((address, state, pending)) => {
             let mut open = site.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            open.retain(|_, pending| pending.open());
             if open.len() >= MOST {
                 open.clear();
             }
@@ -156,7 +157,7 @@ async fn callback(
         .and_then(|value| value.to_str().ok())
         .is_some_and(|line| line.contains(&format!("{}_state={state}", cookie_name(&site))));
     let pending = site.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&state);
-    let Some(pending) = pending.filter(|_| bound) else {
+    let Some(pending) = pending.filter(|pending| bound && pending.open()) else {
         return trouble(&site, StatusCode::BAD_REQUEST, "state: this sign-in was not begun here");
     };
     if let Some(error) = query.get("error") {

@@ -1,6 +1,8 @@
 //! The provider as a partner's engineer meets it: discovery, code flow with PKCE, state and nonce,
 //! a verified ID token, userinfo, RP-initiated logout.
 
+use std::time::{Duration, Instant};
+
 use openidconnect::core::{CoreClient, CoreGenderClaim, CoreIdToken, CoreResponseType};
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthenticationFlow, AuthorizationCode, ClientId,
@@ -11,6 +13,9 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+
+/// How long a partner waits for somebody to come back: as long as the provider does.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Claims of this provider beside the standard ones.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +31,14 @@ impl AdditionalClaims for Extra {}
 pub(super) struct Pending {
     nonce: Nonce,
     verifier: PkceCodeVerifier,
+    begun: Instant,
+}
+
+impl Pending {
+    /// Whether somebody may still come back from it.
+    pub(super) fn open(&self) -> bool {
+        self.begun.elapsed() < PATIENCE
+    }
 }
 
 /// Who signed in, as this partner learnt it.
@@ -98,7 +111,11 @@ impl Provider {
             request = request.add_scope(Scope::new(scope.clone()));
         }
         let (address, state, nonce) = request.url();
-        Ok((address.to_string(), state.secret().clone(), Pending { nonce, verifier }))
+        Ok((
+            address.to_string(),
+            state.secret().clone(),
+            Pending { nonce, verifier, begun: Instant::now() },
+        ))
     }
 
     pub(super) async fn finish(
@@ -107,8 +124,9 @@ impl Provider {
         code: String,
         issuer: Option<&str>,
     ) -> Result<Visitor, String> {
-        // RFC 9207 §2.4: an answer of another issuer is not this sign-in's.
-        if issuer.is_some_and(|issuer| issuer != self.settings.issuer) {
+        // RFC 9207 §2.4: an answer of another issuer is not this sign-in's, and this provider names
+        // itself in every answer.
+        if issuer != Some(self.settings.issuer.as_str()) {
             return Err("iss: the answer comes from another issuer".to_owned());
         }
         let client = CoreClient::from_provider_metadata(

@@ -1,6 +1,7 @@
 //! The whole line of the hall: guide, form, step-up, payment, decision, parcel, rating; and what
 //! must not happen on the way.
 
+use crate::dump::holds_nothing_of;
 use tests_kit::{Browser, Citizen, Deployment, picture};
 
 const ENDORSEMENT: &str = "exit-entry.hk-macao-group-endorsement";
@@ -248,6 +249,19 @@ async fn a_passport_over_the_officers_desk(on: Deployment) {
     let timeline = browser.timeline();
     assert_eq!(timeline.iter().filter(|kind| *kind == "decision.approved").count(), 1);
     assert_eq!((on.outside.charges().await.len(), on.outside.parcels().await.len()), (1, 1));
+    let (person, answer) = (&citizen.person, examples_of(&on).await);
+    let photo = picture(400, 500);
+    let text = |text: &'static str| text.as_bytes();
+    let secrets: [&[u8]; 7] = [
+        person.number.as_bytes(),
+        person.phone.as_bytes(),
+        person.name.as_bytes(),
+        answer.as_bytes(),
+        text("照片背景不是白色"),
+        text("材料齐全"),
+        &photo[photo.len() / 2..photo.len() / 2 + 64.min(photo.len() / 2)],
+    ];
+    holds_nothing_of(&on, &secrets);
     let trail = on.trail(&citizen.id).await;
     assert!(trail.contains(&"officer_look".to_owned()), "{trail:?}");
 }

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod cases;
+mod dump;
 mod line;
 mod partners;
 mod registering;
