@@ -31,7 +31,7 @@ statement!(
 statement!(
     POLL,
     "update backchannel_request set asked_at = $2
-     where id = $1 and asked_at + pace <= $2 + $3"
+     where id = $1 and asked_at + pace - $3 <= $2"
 );
 statement!(
     SLOW_DOWN,

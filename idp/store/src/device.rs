@@ -24,7 +24,7 @@ statement!(
 statement!(
     POLL,
     "update device_authorization set asked_at = $2
-     where id = $1 and asked_at + pace <= $2 + $3"
+     where id = $1 and asked_at + pace - $3 <= $2"
 );
 statement!(
     SLOW_DOWN,
