@@ -33,12 +33,14 @@ pub fn unverified_client_id(text: &str) -> Option<String> {
     token.unverified_claims.get("iss").and_then(Value::as_str).map(str::to_owned)
 }
 
-/// Checks an assertion; `audiences` are the issuer, first, and the endpoints that it may name.
+/// Checks an assertion; `keys` are the client's, `audiences` are the issuer, first, and the
+/// endpoints that it may name.
 ///
 /// # Errors
 /// `invalid_client`.
 pub fn check(
     client: &Client,
+    keys: &[Value],
     text: &str,
     audiences: &[&str],
     now: i64,
@@ -50,11 +52,10 @@ pub fn check(
     // FAPI 2.0 §5.4.1: not each algorithm that others may use; and the registered one alone.
     let mut allowed = rules.algorithms().to_vec();
     allowed.retain(|algorithm| pinned.is_none_or(|name| algorithm.name() == name));
-    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
     // RFC 8725 §3.11: typed as what it is, if it is typed at all.
     let typ = Some(TYP).filter(|typ| token.typ() == Some(typ));
     let claims = token
-        .verify(keys.map_or(&[], Vec::as_slice), &allowed, typ)
+        .verify(keys, &allowed, typ)
         .map_err(|_| refuse("The assertion is not signed by a registered key."))?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // RFC 7519 §2: a NumericDate may have a fraction.
@@ -119,6 +120,16 @@ mod tests {
         (signer, client)
     }
 
+    fn checked(
+        client: &Client,
+        text: &str,
+        audiences: &[&str],
+        now: i64,
+    ) -> Result<Assertion, ProtocolError> {
+        let keys = client.jwks.as_ref().and_then(|jwks| jwks["keys"].as_array());
+        check(client, keys.map_or(&[], Vec::as_slice), text, audiences, now)
+    }
+
     fn good() -> Value {
         json!({"iss": "a", "sub": "a", "aud": ISSUER, "exp": NOW + 60, "iat": NOW, "jti": "1"})
     }
@@ -133,7 +144,7 @@ mod tests {
             claims["aud"] = audience;
             let token = signer.sign("JWT", &claims).unwrap();
             let audiences = [ISSUER, "https://id.example/oauth2/token"];
-            assert_eq!(check(&client, &token, &audiences, NOW).unwrap().jti, "1");
+            assert_eq!(checked(&client, &token, &audiences, NOW).unwrap().jti, "1");
         }
     }
 
@@ -142,11 +153,11 @@ mod tests {
         let (signer, _) = parts();
         let (_, client) = parts();
         let token = signer.sign("JWT", &good()).unwrap();
-        assert!(check(&client, &token, &[ISSUER], NOW).is_err());
+        assert!(checked(&client, &token, &[ISSUER], NOW).is_err());
         assert_eq!(unverified_client_id(&token).as_deref(), Some("a"));
         let mut keyless = client;
         keyless.jwks = None;
-        assert!(check(&keyless, &token, &[ISSUER], NOW).is_err());
+        assert!(checked(&keyless, &token, &[ISSUER], NOW).is_err());
     }
 
     #[test]
@@ -155,10 +166,10 @@ mod tests {
         let mut claims = good();
         claims["exp"] = json!(NOW as f64 + 59.5);
         let token = signer.sign("JWT", &claims).unwrap();
-        assert_eq!(check(&client, &token, &[ISSUER], NOW).unwrap().expires, NOW + 59 + SKEW);
+        assert_eq!(checked(&client, &token, &[ISSUER], NOW).unwrap().expires, NOW + 59 + SKEW);
         claims["exp"] = json!(f64::MAX);
         let token = signer.sign("JWT", &claims).unwrap();
-        assert!(check(&client, &token, &[ISSUER], NOW).is_err());
+        assert!(checked(&client, &token, &[ISSUER], NOW).is_err());
     }
 
     #[test]
@@ -168,7 +179,7 @@ mod tests {
         let endpoint = "https://id.example/oauth2/token";
         let believed = |client: &Client, claims: &Value| {
             let token = signer.sign("JWT", claims).unwrap();
-            check(client, &token, &[ISSUER, endpoint], NOW).is_ok()
+            checked(client, &token, &[ISSUER, endpoint], NOW).is_ok()
         };
         assert!(believed(&client, &good()));
         for audience in [json!(endpoint), json!([ISSUER]), json!([ISSUER, endpoint]), json!(null)] {
@@ -195,9 +206,9 @@ mod tests {
             let (_, mut client) = parts();
             client.jwks = Some(json!({"keys": [signer.jwk()]}));
             let token = signer.sign("JWT", &good()).unwrap();
-            assert!(check(&client, &token, &[ISSUER], NOW).is_ok(), "{algorithm:?}");
+            assert!(checked(&client, &token, &[ISSUER], NOW).is_ok(), "{algorithm:?}");
             client.policy = crate::client::Policy::Fapi2;
-            assert_eq!(check(&client, &token, &[ISSUER], NOW).is_ok(), fine, "{algorithm:?}");
+            assert_eq!(checked(&client, &token, &[ISSUER], NOW).is_ok(), fine, "{algorithm:?}");
         }
     }
 
@@ -219,18 +230,18 @@ mod tests {
             let mut claims = good();
             claims[name] = value.clone();
             let token = signer.sign("JWT", &claims).unwrap();
-            assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "{name} {value}");
+            assert!(checked(&client, &token, &[ISSUER], NOW).is_err(), "{name} {value}");
         }
         for typ in ["at+jwt", "dpop+jwt", "application/at+jwt", "logout+jwt"] {
             let token = signer.sign(typ, &good()).unwrap();
-            assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "{typ}");
+            assert!(checked(&client, &token, &[ISSUER], NOW).is_err(), "{typ}");
         }
         for typ in ["JWT", "jwt", "client-authentication+jwt"] {
             let token = signer.sign(typ, &good()).unwrap();
-            assert!(check(&client, &token, &[ISSUER], NOW).is_ok(), "{typ}");
+            assert!(checked(&client, &token, &[ISSUER], NOW).is_ok(), "{typ}");
         }
         let token = signer.sign("JWT", &good()).unwrap();
         client.token_endpoint_auth_signing_alg = Some("PS256".to_owned());
-        assert!(check(&client, &token, &[ISSUER], NOW).is_err(), "the algorithm is pinned");
+        assert!(checked(&client, &token, &[ISSUER], NOW).is_err(), "the algorithm is pinned");
     }
 }

@@ -7,7 +7,10 @@ use url::Url;
 use crate::scope::Scope;
 
 mod faults;
+mod fields;
 mod logout;
+pub mod published;
+pub mod registration;
 mod rules;
 mod targets;
 

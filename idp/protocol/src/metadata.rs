@@ -37,6 +37,7 @@ pub type Part = fn(&Offer) -> Value;
 #[rustfmt::skip] // One a line: features arrive side by side.
 const PARTS: &[Part] = &[
     crate::certificate::metadata,
+    client::registration::metadata,
     crate::authorize::metadata,
     crate::ciba::metadata,
     crate::details::metadata,

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_domain::ambient::Ambient;
 use idp_store::{Db, Options, StoreError, Vault};
-use idp_web::state::Settings as WebSettings;
+use idp_web::state::{Registration, Settings as WebSettings};
 use plugins_engine::{Engine, Worker};
 use tokio::sync::Notify;
 
@@ -104,6 +104,22 @@ fn port_of(config: &Config) -> u16 {
     url.and_then(|url| url.port_or_known_default()).unwrap_or(443)
 }
 
+/// Who may register a partner.
+///
+/// # Errors
+/// [`ConfigError`] for a mode that there is none of.
+pub(crate) fn registration(config: &Config) -> Result<Registration, ConfigError> {
+    match config.registration.mode.as_str() {
+        "off" => Ok(Registration::Off),
+        "initial-access-token" => Ok(Registration::InitialAccessToken),
+        "open" => Ok(Registration::Open),
+        _ => Err(ConfigError::new(
+            "`registration.mode` is none of the modes.",
+            "off, initial-access-token or open",
+        )),
+    }
+}
+
 fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     let mut settings = WebSettings::new(&config.server.issuer);
     settings.max_body_bytes = config.server.max_body_bytes;
@@ -117,6 +133,7 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
         settings.trusted_proxies.push(block);
     }
     settings.certificates = crate::listen::certificates(config)?;
+    settings.registration = registration(config)?;
     settings.port = port_of(config);
     settings.implicit_and_hybrid = config.protocol.implicit_and_hybrid;
     settings.require_dpop_nonce = config.protocol.require_dpop_nonce;
@@ -130,6 +147,8 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     settings.limits.codes_per_day = limits.codes_per_day;
     settings.limits.register_matches_per_network_per_hour =
         limits.register_matches_per_network_per_hour;
+    settings.limits.registrations_per_network_per_minute =
+        limits.registrations_per_network_per_minute;
     settings.limits.authorizations_per_network_per_minute =
         limits.authorizations_per_network_per_minute;
     let sessions = &config.sessions;

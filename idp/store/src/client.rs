@@ -4,8 +4,8 @@ use idp_protocol::client::Client;
 
 use crate::{Row, StoreError, Tx, args, statement};
 
-statement!(FIND, "select registration, secret_hash from client where client_id = $1");
-statement!(LIST, "select registration, secret_hash from client order by client_id");
+statement!(FIND, "select registration, secret_hash, disabled_at from client where client_id = $1");
+statement!(LIST, "select registration, secret_hash, disabled_at from client order by client_id");
 statement!(
     CREATE,
     "insert into client (client_id, registration, secret_hash, created_at, updated_at)
@@ -15,6 +15,7 @@ statement!(
     UPDATE,
     "update client set registration = $2, secret_hash = $3, updated_at = $4 where client_id = $1"
 );
+statement!(DISABLE, "update client set disabled_at = $2, updated_at = $3 where client_id = $1");
 statement!(DELETE, "delete from client where client_id = $1");
 
 /// A client with the keyed hash of its secret.
@@ -24,6 +25,8 @@ pub struct Registered {
     pub client: Client,
     /// Keyed hash of the secret; none for clients without one.
     pub secret_hash: Option<String>,
+    /// The operator keeps it out; only [`disable`] says so, no other write.
+    pub disabled: bool,
 }
 
 /// The keyed hash of a client secret. Secrets are random and long, so that a slow hash would only
@@ -36,7 +39,8 @@ pub fn secret_hash(tx: &Tx, secret: &str) -> String {
 fn read(row: &Row) -> Result<Registered, StoreError> {
     let client = serde_json::from_str(&row.text("registration")?)
         .map_err(|cause| StoreError::Data(cause.to_string()))?;
-    Ok(Registered { client, secret_hash: row.text_opt("secret_hash")? })
+    let disabled = row.int_opt("disabled_at")?.is_some();
+    Ok(Registered { client, secret_hash: row.text_opt("secret_hash")?, disabled })
 }
 
 fn write(client: &Client) -> Result<String, StoreError> {
@@ -77,6 +81,19 @@ pub async fn update(tx: &mut Tx, registered: &Registered, now: i64) -> Result<bo
     let text = write(&registered.client)?;
     let row = args![&registered.client.client_id, text, registered.secret_hash.as_deref(), now];
     Ok(tx.execute(&UPDATE, row).await? == 1)
+}
+
+/// Keeps a client out from `at` (milliseconds UTC), or lets it in again; false if there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn disable(
+    tx: &mut Tx,
+    client_id: &str,
+    at: Option<i64>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&DISABLE, args![client_id, at, now]).await? == 1)
 }
 
 /// Removes a client; false if there is none.

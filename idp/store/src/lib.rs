@@ -28,6 +28,7 @@ pub mod proof;
 pub mod prune;
 pub mod pushed;
 pub mod refresh;
+pub mod registration;
 pub mod row;
 pub mod session;
 pub mod single_use;

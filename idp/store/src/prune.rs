@@ -1,7 +1,8 @@
 //! Removes what has expired, in small steps that keep nobody waiting.
 
+use crate::single_use;
 use crate::{StoreError, Tx};
-use crate::{backchannel, code, device, flow, grant, logout, refresh, session, single_use};
+use crate::{backchannel, code, device, flow, grant, logout, refresh, registration, session};
 use crate::{face, journey, otp, proof, pushed, staff, throttle};
 
 /// One step: up to 200 rows of each table. Gives how many; the caller goes on while it is not
@@ -20,6 +21,7 @@ pub async fn step(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
     removed += device::prune(tx, before).await?;
     removed += logout::prune(tx, before, now - 30 * DAY).await?;
     removed += session::prune(tx, before).await?;
+    removed += registration::prune(tx, before).await?;
     removed += refresh::prune(tx, before).await?;
     removed += grant::prune(tx, before).await?;
     removed += single_use::prune(tx, now).await?;

@@ -20,6 +20,9 @@ list-comma = {", "}
 correct-below = Please correct what is marked below.
 
 signin = Sign in
+partner-logo = Logo of { $partner }
+partner-policy = Privacy policy
+partner-terms = Terms of service
 signin-title = Sign in
 signin-lead = Sign in once for every public-security service of the province.
 signin-refused = Account or password is not right. Please check and try again.

@@ -20,6 +20,9 @@ list-comma = 、
 correct-below = 请更正下面标出的内容。
 
 signin = 登录
+partner-logo = { $partner }的标志
+partner-policy = 隐私政策
+partner-terms = 服务条款
 signin-title = 登录
 signin-lead = 一次登录，办理全省公安政务服务。
 signin-refused = 账号或密码不正确，请核对后再试。

@@ -68,7 +68,8 @@ impl Clients {
                 Box::pin(async move { idp_store::client::find(tx, &key).await })
             })
             .await?;
-        let Some(found) = found else { return Ok(None) };
+        // Attacks row 38: whom the operator keeps out is not there.
+        let Some(found) = found.filter(|found| !found.disabled) else { return Ok(None) };
         let known = Arc::new(Known::new(found));
         if let Ok(mut kept) = self.0.write() {
             if kept.len() >= MOST {
@@ -77,6 +78,13 @@ impl Clients {
             kept.insert(id.to_owned(), (now, known.clone()));
         }
         Ok(Some(known))
+    }
+
+    /// Forgets one, after a change by this process.
+    pub fn forget_one(&self, id: &str) {
+        if let Ok(mut kept) = self.0.write() {
+            kept.remove(id);
+        }
     }
 
     /// Forgets everything, after a change by this process.
@@ -157,7 +165,8 @@ pub async fn create(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
             Box::pin(async move {
                 let secret_hash =
                     plain.as_deref().map(|secret| idp_store::client::secret_hash(tx, secret));
-                idp_store::client::create(tx, &Registered { client, secret_hash }, now).await
+                let new = Registered { client, secret_hash, disabled: false };
+                idp_store::client::create(tx, &new, now).await
             })
         })
         .await;
@@ -189,7 +198,7 @@ pub async fn update(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
                 // A client that turns to secrets needs one made now.
                 let stays = keeps && before.secret_hash.is_some() && made.is_some();
                 let secret_hash = if stays { before.secret_hash } else { made };
-                let new = Registered { client, secret_hash };
+                let new = Registered { client, secret_hash, disabled: before.disabled };
                 idp_store::client::update(tx, &new, now).await?;
                 Ok(Some(stays))
             })
@@ -235,7 +244,32 @@ pub async fn delete(db: &Db, ambient: &Ambient, id: &str) -> Result<bool, StoreE
         let id = id.clone();
         Box::pin(async move {
             idp_store::grant::revoke_all_of_client(tx, &id, now).await?;
+            idp_store::registration::forget(tx, &id).await?;
             idp_store::client::delete(tx, &id).await
+        })
+    })
+    .await
+}
+
+/// Keeps a client out and ends what it holds, or lets it in again; false if there is none. Its own
+/// registration access token cannot undo it (attacks row 38).
+///
+/// # Errors
+/// As the database says.
+pub async fn disable(
+    db: &Db,
+    ambient: &Ambient,
+    id: &str,
+    disabled: bool,
+) -> Result<bool, StoreError> {
+    let (id, now) = (id.to_owned(), ambient.now());
+    db.write("client_disable", move |tx: &mut Tx| {
+        let id = id.clone();
+        Box::pin(async move {
+            if disabled {
+                idp_store::grant::revoke_all_of_client(tx, &id, now).await?;
+            }
+            idp_store::client::disable(tx, &id, disabled.then_some(now), now).await
         })
     })
     .await

@@ -14,6 +14,7 @@ pub mod logout;
 pub mod network;
 mod oidc;
 pub mod pages;
+pub mod registration;
 pub mod router;
 pub mod session;
 pub mod state;

@@ -27,6 +27,8 @@ pub struct Limits {
     pub codes_per_day: u32,
     /// Register matches of one network within an hour.
     pub register_matches_per_network_per_hour: u32,
+    /// Registrations and changes of them by one network within a minute. 0: no limit.
+    pub registrations_per_network_per_minute: u32,
     /// Authorization requests of one network within a minute: each is a row until somebody signs
     /// in or it expires. 0: no limit.
     pub authorizations_per_network_per_minute: u32,
@@ -41,6 +43,7 @@ impl Default for Limits {
             codes_per_phone_per_hour: 5,
             codes_per_day: 200_000,
             register_matches_per_network_per_hour: 60,
+            registrations_per_network_per_minute: 300,
             authorizations_per_network_per_minute: 1200,
         }
     }
@@ -101,6 +104,18 @@ impl Default for Lifetimes {
     }
 }
 
+/// Who may register a partner by `/oauth2/register` (RFC 7591 §1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Registration {
+    /// Nobody.
+    Off,
+    /// Whoever has a token of the operator's.
+    #[default]
+    InitialAccessToken,
+    /// Anybody.
+    Open,
+}
+
 /// Plain data that the server fills from its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -124,6 +139,8 @@ pub struct Settings {
     pub implicit_and_hybrid: bool,
     /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
     pub require_dpop_nonce: bool,
+    /// Who may register a partner.
+    pub registration: Registration,
     /// Rates.
     pub limits: Limits,
     /// Lifetimes of sessions.
@@ -144,6 +161,7 @@ impl Settings {
             authorities: !self.certificates.authorities.is_empty(),
             mtls: self.certificates.address.clone(),
             implicit_and_hybrid: self.implicit_and_hybrid,
+            registration: self.registration != Registration::Off,
             ..idp_protocol::metadata::Offer::default()
         }
     }
@@ -163,6 +181,7 @@ impl Settings {
             certificates: crate::certificate::Certificates::default(),
             implicit_and_hybrid: false,
             require_dpop_nonce: false,
+            registration: Registration::default(),
             limits: Limits::default(),
             sessions: Sessions::default(),
             lifetimes: Lifetimes::default(),
@@ -195,6 +214,10 @@ pub struct Parts {
     pub partners: std::sync::OnceLock<Arc<dyn crate::logout::Post>>,
     /// The way out to addresses that clients name; the server sets it.
     pub outside: std::sync::OnceLock<Arc<dyn Outgoing>>,
+    /// Keys that clients publish, kept.
+    pub(crate) client_keys: crate::oidc::client_keys::ClientKeys,
+    /// Partners' pictures, kept.
+    pub(crate) logos: crate::pages::Logos,
     /// The metadata document, as served.
     pub(crate) metadata: bytes::Bytes,
     /// Salt of pairwise subjects (OpenID Connect Core §8.1).
@@ -251,6 +274,8 @@ impl State {
             outbox_wake,
             partners: std::sync::OnceLock::new(),
             outside: std::sync::OnceLock::new(),
+            logos: crate::pages::Logos::default(),
+            client_keys: crate::oidc::client_keys::ClientKeys::default(),
         })))
     }
 

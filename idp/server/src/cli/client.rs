@@ -47,6 +47,19 @@ enum Command {
         /// The client id.
         client_id: String,
     },
+    /// Keeps a partner out until `enable`; its tokens stop at once.
+    Disable {
+        /// The client id.
+        client_id: String,
+    },
+    /// Lets a disabled partner in again.
+    Enable {
+        /// The client id.
+        client_id: String,
+    },
+    /// Tokens with which partners register themselves.
+    #[command(subcommand)]
+    Token(super::client_token::Command),
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +149,17 @@ pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
                 return Err(missing(&client_id));
             }
         }
+        Command::Disable { client_id } => {
+            if !idp_web::clients::disable(&db, &ambient, &client_id, true).await? {
+                return Err(missing(&client_id));
+            }
+        }
+        Command::Enable { client_id } => {
+            if !idp_web::clients::disable(&db, &ambient, &client_id, false).await? {
+                return Err(missing(&client_id));
+            }
+        }
+        Command::Token(command) => super::client_token::run(command, &db, &ambient).await?,
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod check;
 mod ciba;
 mod citizen;
 mod client;
+mod client_token;
 mod compile;
 mod key;
 mod load;

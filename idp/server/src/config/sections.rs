@@ -76,7 +76,7 @@ pub struct Secrets {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// `off`.
+    /// `off`, `initial-access-token` or `open`.
     pub mode: String,
 }
 
@@ -106,6 +106,8 @@ pub struct Limits {
     pub codes_per_day: u32,
     /// Register matches of one network within an hour.
     pub register_matches_per_network_per_hour: u32,
+    /// Registrations of partners by one network within a minute; 0: no limit.
+    pub registrations_per_network_per_minute: u32,
     /// Authorization requests of one network within a minute; 0: no limit.
     pub authorizations_per_network_per_minute: u32,
 }

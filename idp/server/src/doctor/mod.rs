@@ -8,6 +8,7 @@ use std::path::Path;
 
 use idp_protocol::certificate::Certificate;
 use idp_store::{Db, Options, StoreError};
+use idp_web::state::Registration;
 
 use crate::backup::database_file;
 use crate::cli::Failure;
@@ -49,14 +50,13 @@ pub(crate) fn settings(config: &Config) -> Vec<Check> {
     } else {
         ok("demo", "this is no demo")
     };
-    let registration = if config.registration.mode == "off" {
-        ok("registration", "partners are registered by command")
-    } else {
-        finding(
-            "registration",
-            "`registration.mode` is not `off`, and this version has no dynamic registration.\n\
-             hint: register partners with `tongban client create`",
-        )
+    let registration = match app::registration(config) {
+        Ok(Registration::Off) => ok("registration", "partners are registered by command"),
+        Ok(Registration::InitialAccessToken) => {
+            ok("registration", "partners register themselves with a token of the operator's")
+        }
+        Ok(Registration::Open) => ok("registration", "anybody may register a partner"),
+        Err(cause) => finding("registration", cause.to_string()),
     };
     vec![demo, issuer(config), tls(config), registration]
 }

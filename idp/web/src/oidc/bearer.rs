@@ -74,7 +74,11 @@ pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands
             let access = access.clone();
             Box::pin(async move {
                 let Some(gid) = &access.gid else {
-                    let revoked = idp_store::single_use::is_revoked(tx, &access.jti).await?;
+                    // A client that was removed or is kept out has no tokens of its own left.
+                    let client = idp_store::client::find(tx, &access.client_id).await?;
+                    let there = client.is_some_and(|client| !client.disabled);
+                    let revoked =
+                        !there || idp_store::single_use::is_revoked(tx, &access.jti).await?;
                     return Ok(if revoked { Stands::No } else { Stands::Client });
                 };
                 let found = idp_store::grant::find_for_token(tx, gid, &access.jti, now).await?;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::reply::Failure;
 use super::request::{self, Body};
 use super::sender::Sender;
-use super::{client_auth, subject};
+use super::{client_auth, client_keys, subject};
 use crate::clients::Known;
 use crate::{State, pages};
 
@@ -97,10 +97,9 @@ async fn opened(state: &State, known: &Known, body: &Parameters) -> Result<Param
         }
         return Ok(body.clone());
     };
-    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
-    let keys = keys.map_or(&[][..], Vec::as_slice);
+    let keys = client_keys::for_jwt(state, client, text).await;
     let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
-    let signed = rules::open(client, text, keys, issuer, now)?;
+    let signed = rules::open(client, text, &keys, issuer, now)?;
     let (id, jti) = (client.client_id.clone(), format!("ciba {}", signed.jti));
     let until = signed.expires.saturating_mul(1000);
     let first: bool = state

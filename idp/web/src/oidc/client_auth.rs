@@ -10,6 +10,7 @@ use idp_protocol::token::Presented;
 use idp_protocol::{ProtocolError, assertion, compare};
 use idp_store::Tx;
 
+use super::client_keys;
 use super::reply::Failure;
 use super::sender::Sender;
 use crate::certificate::Chain;
@@ -51,7 +52,7 @@ pub(crate) async fn client(
         }
         Presented::Name { .. } => {
             let certificate = sender.certificate.as_ref();
-            if registered != AuthMethod::None && !certified(state, &known, certificate) {
+            if registered != AuthMethod::None && !certified(state, &known, certificate).await {
                 return Err(REFUSED.into());
             }
         }
@@ -61,7 +62,7 @@ pub(crate) async fn client(
 
 /// Whether the certificate is the client's (RFC 8705 §2). That its sender holds the key was shown
 /// when the connection was made.
-fn certified(state: &State, known: &Known, certificate: Option<&Chain>) -> bool {
+async fn certified(state: &State, known: &Known, certificate: Option<&Chain>) -> bool {
     let (client, now) = (&known.client, state.now() / 1000);
     let Some(chain) = certificate else { return false };
     let Ok(own) = Certificate::read(chain.own()) else { return false };
@@ -72,9 +73,8 @@ fn certified(state: &State, known: &Known, certificate: Option<&Chain>) -> bool 
         }
         // RFC 8705 §2.2: registered itself; nobody vouches for it.
         AuthMethod::SelfSignedTlsClientAuth => {
-            let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys"));
-            let keys = keys.and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
-            own.is_valid_at(now) && certificate::is_registered(keys, chain.own())
+            let keys = client_keys::of(state, client, None).await;
+            own.is_valid_at(now) && certificate::is_registered(&keys, chain.own())
         }
         _ => false,
     }
@@ -91,7 +91,8 @@ async fn asserted(
     let (token, here) = (format!("{issuer}/oauth2/token"), sender.addresses(state));
     let mut audiences = vec![issuer.as_str(), &token];
     audiences.extend(here.iter().map(String::as_str));
-    let checked = assertion::check(&known.client, text, &audiences, state.now() / 1000)?;
+    let keys = client_keys::for_jwt(state, &known.client, text).await;
+    let checked = assertion::check(&known.client, &keys, text, &audiences, state.now() / 1000)?;
     let (id, jti) = (known.client.client_id.clone(), checked.jti);
     let until = checked.expires.saturating_mul(1000);
     let first: bool = state

@@ -8,6 +8,7 @@ mod ciba;
 mod ciba_simulator;
 mod claims;
 mod client_auth;
+pub(crate) mod client_keys;
 mod device_authorization;
 mod discovery;
 mod end_session;
@@ -15,6 +16,7 @@ mod id_token;
 mod introspect;
 mod issue;
 mod par;
+pub(crate) mod register;
 mod reply;
 mod request;
 pub mod resource;
@@ -49,6 +51,11 @@ pub(crate) fn router(state: &State) -> Router<State> {
         .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
         .route("/oauth2/jwks", get(discovery::jwks))
         .route("/oauth2/device_authorization", post(device_authorization::begin))
+        .route("/oauth2/register", post(register::register))
+        .route(
+            "/oauth2/register/{client_id}",
+            get(register::read).put(register::replace).delete(register::delete),
+        )
         .route("/oauth2/revoke", post(revoke::revoke))
         .merge(proving)
         .layer(middleware::from_fn(cross_origin));

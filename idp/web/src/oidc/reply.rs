@@ -91,12 +91,16 @@ impl Failure {
     /// its scheme.
     pub(crate) fn body(self, headers: &HeaderMap) -> Response {
         let basic = cookie::header(headers, header::AUTHORIZATION).is_some();
+        let after = self.after();
         let (status, error) = self.told();
         let body = json!({"error": error.code.as_str(), "error_description": error.description});
         let mut response = (status, Json(body)).into_response();
         if error.code == ErrorCode::InvalidClient && basic {
             let scheme = HeaderValue::from_static("Basic realm=\"tongban\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(after) = after {
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
     }

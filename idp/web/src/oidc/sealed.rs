@@ -4,8 +4,8 @@ use idp_protocol::client::Client;
 use idp_protocol::jose::Algorithm;
 use idp_protocol::jwe::{self, Content, Management};
 use serde::Serialize;
-use serde_json::Value;
 
+use super::client_keys;
 use super::reply::Failure;
 use crate::State;
 
@@ -34,11 +34,12 @@ pub(crate) async fn token(
     let algorithm = wish.signed.and_then(Algorithm::from_name).unwrap_or(Algorithm::Rs256);
     let ring = state.keys.ring(state).await?;
     let signed = ring.signer(algorithm)?.sign(typ, claims)?;
-    encrypted(client, signed, wish)
+    encrypted(state, client, signed, wish).await
 }
 
 /// Encrypts a signed token, if the client registered that.
-pub(crate) fn encrypted(
+pub(crate) async fn encrypted(
+    state: &State,
     client: &Client,
     signed: String,
     wish: Wish<'_>,
@@ -46,18 +47,14 @@ pub(crate) fn encrypted(
     let Some(name) = wish.alg else { return Ok(signed) };
     let management = Management::from_name(name);
     let content = wish.enc.and_then(Content::from_name);
-    let key = management.and_then(|management| key(client, management));
+    // RFC 7517 §4.2, §4.4: of the right kind, and not for signatures.
+    let keys = client_keys::of(state, client, None).await;
+    let fits = |management| keys.iter().find(|key| jwe::fits(key, management));
+    let key = management.and_then(fits);
     let (Some(management), Some(content), Some(key)) = (management, content, key) else {
         let cause = format!("client {} has no key to encrypt to", client.client_id);
         return Err(Failure::Server(cause));
     };
     // RFC 7519 §5.2: what is inside is a token.
     Ok(jwe::encrypt(signed.as_bytes(), key, management, content, Some("JWT"))?)
-}
-
-/// The client's key for a management (RFC 7517 §4.2, §4.4): of the right kind, and not for
-/// signatures.
-fn key(client: &Client, management: Management) -> Option<&Value> {
-    let keys = client.jwks.as_ref()?.get("keys")?.as_array()?;
-    keys.iter().find(|key| jwe::fits(key, management))
 }

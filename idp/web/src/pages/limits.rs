@@ -89,6 +89,13 @@ pub(crate) fn authorization(state: &State, network: &str) -> Option<Limit> {
     (tries > 0).then_some(Limit { scope: "authorize.network", subject, tries, window: 60_000 })
 }
 
+/// Registrations of partners, and changes of them: each is a row, and may make us fetch.
+pub(crate) fn registration(state: &State, network: &str) -> Option<Limit> {
+    let tries = i64::from(state.settings.limits.registrations_per_network_per_minute);
+    let subject = network.to_owned();
+    (tries > 0).then_some(Limit { scope: "register.network", subject, tries, window: 60_000 })
+}
+
 /// Device authorizations of one network in a minute: each is a row until it expires.
 const DEVICES_PER_NETWORK: i64 = 120;
 /// Wrong user codes of one network in a quarter of an hour.

@@ -19,6 +19,7 @@ mod leaving;
 mod limits;
 mod missing;
 mod page;
+mod partner_card;
 mod passwords;
 mod recover;
 mod register;
@@ -58,6 +59,8 @@ pub(crate) use identifier::read as identifier;
 pub(crate) use limits::authorization as authorization_limit;
 pub(crate) use limits::backchannel as backchannel_limits;
 pub(crate) use limits::device as device_limit;
+pub(crate) use limits::registration as registration_limit;
+pub(crate) use partner_card::Logos;
 pub(crate) use passwords::hash as hash_password;
 pub(crate) use security::freeze;
 pub(crate) use waiting::message as backchannel_message;
@@ -80,6 +83,7 @@ where
 pub fn router() -> Router<State> {
     let signing_in = Router::new()
         .route("/signin", form(signin::show, signin::submit))
+        .route("/signin/logo", get(partner_card::logo))
         .route("/signin/account", form(choose::show, choose::submit))
         .route("/account/requests", form(waiting::show, waiting::open))
         .route("/account/requests/confirm", form(waiting::show_confirm, waiting::submit_confirm))

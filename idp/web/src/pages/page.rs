@@ -175,6 +175,7 @@ impl Page {
             lead: form.lead,
             steps: form.steps,
             notice: form.notice,
+            partner: form.partner,
             action: Self::address(form.action, flow),
             fields: form.fields,
             submit: form.submit,
@@ -223,6 +224,8 @@ pub(crate) struct Form {
     pub(crate) lead: Option<String>,
     pub(crate) steps: Vec<super::view::Step>,
     pub(crate) notice: Option<Notice>,
+    /// Whose sign-in it is.
+    pub(crate) partner: Option<super::partner_card::PartnerCard>,
     pub(crate) action: &'static str,
     pub(crate) flow: Option<String>,
     pub(crate) fields: Vec<Field>,

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::form::{Field, Fields};
 use super::page::{Form, Page};
+use super::partner_card::{self, PartnerCard};
 use super::reply::{with_cookie, with_cookies};
 use super::view::{Link, Notice};
 use super::{devices, identifier, limits, second_factor};
@@ -60,13 +61,20 @@ pub(crate) async fn show(page: Page) -> Response {
         }
         _ => None,
     };
+    let partner = flow.as_ref().and_then(|flow| partner_card::of(&page, flow));
     // OpenID Connect Core §3.1.2.1: login_hint fills the field, and proves nothing.
     let hint = flow.and_then(|flow| flow.request.login_hint).unwrap_or_default();
     let hint = if hint.len() <= LONGEST_IDENTIFIER { hint } else { String::new() };
-    form(&page, StatusCode::OK, &hint, notice)
+    form(&page, StatusCode::OK, &hint, notice, partner)
 }
 
-fn form(page: &Page, status: StatusCode, typed: &str, notice: Option<Notice>) -> Response {
+fn form(
+    page: &Page,
+    status: StatusCode,
+    typed: &str,
+    notice: Option<Notice>,
+    partner: Option<PartnerCard>,
+) -> Response {
     let flow = page.flow();
     let link = |path: &str, key: &str| Link::new(Page::address(path, flow.as_deref()), page.t(key));
     let mut identifier = Field::text("identifier", page.t("label-identifier"));
@@ -80,6 +88,7 @@ fn form(page: &Page, status: StatusCode, typed: &str, notice: Option<Notice>) ->
             title: page.t("signin-title"),
             lead: Some(page.t("signin-lead")),
             notice,
+            partner,
             action: "/signin",
             fields: vec![identifier, password],
             submit: page.t("signin"),
@@ -96,7 +105,7 @@ fn form(page: &Page, status: StatusCode, typed: &str, notice: Option<Notice>) ->
 
 fn refused(page: &Page, typed: &str) -> Response {
     let notice = Notice::error(page.t("signin-refused"));
-    form(page, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(notice))
+    form(page, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(notice), None)
 }
 
 pub(crate) async fn submit(page: Page, request: Request) -> Response {
@@ -126,7 +135,7 @@ async fn attempt(
         let mut notice = Notice::error(page.t("signin-limited"));
         let sms = Page::address("/signin/sms", page.flow().as_deref());
         notice = notice.link(Link::new(sms, page.t("sms-signin-link")));
-        return Ok(form(page, StatusCode::TOO_MANY_REQUESTS, typed, Some(notice)));
+        return Ok(form(page, StatusCode::TOO_MANY_REQUESTS, typed, Some(notice), None));
     };
     let Ok(fits) = page.state.passwords.verify(password, found.password()).await else {
         release(page, &counted, false).await?;
@@ -218,7 +227,7 @@ fn shut_page(page: &Page, typed: &str, shut: Shut) -> Response {
         let recover = Page::address("/recover", page.flow().as_deref());
         notice = notice.link(Link::new(recover, page.t("to-recover")));
     }
-    form(page, StatusCode::FORBIDDEN, typed, Some(notice))
+    form(page, StatusCode::FORBIDDEN, typed, Some(notice), None)
 }
 
 /// The sentence of a shut gate.

@@ -70,6 +70,7 @@ pub(crate) struct FormPage {
     pub(crate) lead: Option<String>,
     pub(crate) steps: Vec<Step>,
     pub(crate) notice: Option<Notice>,
+    pub(crate) partner: Option<super::partner_card::PartnerCard>,
     pub(crate) action: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) submit: String,

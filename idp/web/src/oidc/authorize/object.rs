@@ -2,10 +2,10 @@
 
 use idp_protocol::parameters::Parameters;
 use idp_protocol::{ErrorCode, ProtocolError, jwe, request_object};
-use serde_json::Value;
 
 use crate::State;
 use crate::clients::Known;
+use crate::oidc::client_keys;
 use crate::oidc::reply::Failure;
 
 /// The parameters that count, and whether the client has signed them.
@@ -24,8 +24,6 @@ pub(in crate::oidc) async fn open(
     }
     let Some(text) = parameters.get("request") else { return Ok((parameters.clone(), false)) };
     let client = &known.client;
-    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
-    let keys = keys.map_or(&[][..], Vec::as_slice);
     let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
     // RFC 9101 §6.1: decrypted first; what is inside is then held to its signature like any other
     // (attacks row 12).
@@ -38,5 +36,6 @@ pub(in crate::oidc) async fn open(
     } else {
         text
     };
-    Ok((request_object::open(client, text, parameters, keys, issuer, now)?, true))
+    let keys = client_keys::for_jwt(state, client, text).await;
+    Ok((request_object::open(client, text, parameters, &keys, issuer, now)?, true))
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod backchannel;
 mod certificates;
+mod client_keys;
 mod codes;
 mod cookies;
 mod devices;
@@ -18,6 +19,9 @@ mod notices;
 mod prompts;
 mod pushed;
 mod refreshing;
+mod registering;
 mod sealed;
 mod sessions;
+mod shown;
+mod site;
 mod targets;
