@@ -51,12 +51,12 @@ async fn decide(house: &House, browser: &mut Browser, choice: &str) -> Answer {
     assert!(list.body.contains("窗口") && list.body.contains("1234"), "{}", list.body);
     let site = [("sec-fetch-site", "same-origin".to_owned())];
     let answer = browser.post(house, "/account/requests", &site, &[("request", &id)]).await;
-    let answer = browser.get(house, &answer.location().to_owned()).await;
+    let answer = browser.get(house, answer.location()).await;
     let confirm = answer.location().to_owned();
     let page = browser.get(house, &confirm).await;
     assert!(page.body.contains("窗口") && page.body.contains("1234"), "{}", page.body);
     let answer = browser.post(house, &confirm, &site, &[("consent", choice)]).await;
-    browser.get(house, &answer.location().to_owned()).await
+    browser.get(house, answer.location()).await
 }
 
 async fn ciba_10_the_person_allows_and_the_client_gets_its_tokens_once(house: House) {
@@ -241,9 +241,12 @@ async fn the_demos_person_is_not_in_production(house: House) {
     assert_eq!(unknown["error"], "invalid_scope");
 }
 
+/// Address, headers and body.
+type Sent = (String, Vec<(String, String)>, String);
+
 /// Remembers what was posted.
 #[derive(Default)]
-struct Posted(std::sync::Mutex<Vec<(String, Vec<(String, String)>, String)>>);
+struct Posted(std::sync::Mutex<Vec<Sent>>);
 
 #[async_trait::async_trait]
 impl Outgoing for Posted {
