@@ -99,12 +99,12 @@ fn rfc_8705_2_1_only_a_chain_to_our_authority_is_believed() {
     let (pem, _, by) = authority();
     let authorities = Authorities::from_pem(&pem).unwrap();
     let leaf = issued(&params(), &by);
-    assert!(authorities.vouch_for(&[leaf.clone()], NOW));
+    assert!(authorities.vouch_for(std::slice::from_ref(&leaf), NOW));
     // Another's authority of the same name, and nobody's.
     let (other, _, stranger) = authority();
     assert!(!authorities.vouch_for(&[issued(&params(), &stranger)], NOW));
-    assert!(!Authorities::from_pem(&other).unwrap().vouch_for(&[leaf.clone()], NOW));
-    assert!(!Authorities::default().vouch_for(&[leaf.clone()], NOW));
+    assert!(!Authorities::from_pem(&other).unwrap().vouch_for(std::slice::from_ref(&leaf), NOW));
+    assert!(!Authorities::default().vouch_for(std::slice::from_ref(&leaf), NOW));
     assert!(!authorities.vouch_for(&[], NOW));
     assert!(!authorities.vouch_for(&[b"nonsense".to_vec()], NOW));
     // A certificate for servers is not one for clients.
