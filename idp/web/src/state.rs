@@ -162,7 +162,6 @@ impl Settings {
             mtls: self.certificates.address.clone(),
             implicit_and_hybrid: self.implicit_and_hybrid,
             registration: self.registration != Registration::Off,
-            ..idp_protocol::metadata::Offer::default()
         }
     }
 

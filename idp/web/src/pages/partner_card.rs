@@ -73,9 +73,12 @@ struct Picture {
     bytes: Vec<u8>,
 }
 
-/// Pictures by the address that they came from; none: there was none.
+/// When it was fetched, milliseconds UTC, and what came; none: nothing that can be shown.
+type Kept = (i64, Option<Arc<Picture>>);
+
+/// Pictures by the address that they came from.
 #[derive(Default)]
-pub(crate) struct Logos(Mutex<HashMap<String, (i64, Option<Arc<Picture>>)>>);
+pub(crate) struct Logos(Mutex<HashMap<String, Kept>>);
 
 /// What a browser draws and cannot run, by its first bytes.
 fn kind(bytes: &[u8]) -> Option<&'static str> {

@@ -87,7 +87,7 @@ async fn within_limit(state: &State, network: &str) -> Result<(), Refused> {
 }
 
 /// The token of a `Bearer` header (RFC 6750 §2.1).
-fn bearer<'h>(headers: &'h HeaderMap) -> Option<&'h str> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = cookie::header(headers, header::AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
