@@ -96,6 +96,8 @@ pub(crate) fn metadata(offer: &Offer) -> Value {
         "pushed_authorization_request_endpoint": offer.at("/oauth2/par"),
         "require_pushed_authorization_requests": false,
         "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
         "request_object_signing_alg_values_supported": SIGNING_ALGORITHMS,
         "require_signed_request_object": false,
         "response_modes_supported": ResponseMode::names(),

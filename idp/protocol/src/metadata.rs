@@ -109,7 +109,6 @@ fn core(offer: &Offer) -> Value {
         "claims_supported": claims::SUPPORTED,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
-        "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "display_values_supported": ["page"],
         "ui_locales_supported": ["zh-CN", "en"],
@@ -182,7 +181,7 @@ mod tests {
             assert!(!claim.starts_with("staff"), "{claim}");
         }
         assert!(!list("scopes_supported").contains(&"staff".to_owned()));
-        // Discovery §3: what is not said would be taken for true.
-        assert_eq!(document["request_uri_parameter_supported"], json!(false));
+        // Discovery §3: who may fetch what is said, because the default is anything.
+        assert_eq!(document["require_request_uri_registration"], json!(true));
     }
 }

@@ -225,6 +225,8 @@ pub struct Parts {
     pub(crate) refresh_key: aws_lc_rs::hmac::Key,
     /// From which the nonces of DPoP proofs are derived.
     pub(crate) nonce_key: aws_lc_rs::hmac::Key,
+    /// Request objects that were fetched.
+    pub(crate) references: crate::oidc::authorize::reference::References,
 }
 
 /// Everything that a request can reach. Clones share it.
@@ -272,6 +274,7 @@ impl State {
             passwords,
             outbox_wake,
             partners: std::sync::OnceLock::new(),
+            references: crate::oidc::authorize::reference::References::default(),
             outside: std::sync::OnceLock::new(),
             logos: crate::pages::Logos::default(),
             client_keys: crate::oidc::client_keys::ClientKeys::default(),

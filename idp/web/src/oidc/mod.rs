@@ -1,6 +1,6 @@
 //! Protocol endpoints: each a file whose body is the ordered list of its checks.
 
-mod authorize;
+pub(crate) mod authorize;
 pub mod bearer;
 pub(crate) mod believed;
 mod check_session;

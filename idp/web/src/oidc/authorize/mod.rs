@@ -5,6 +5,7 @@ pub(in crate::oidc) mod answer;
 mod backchannel;
 mod device;
 pub(in crate::oidc) mod object;
+pub(crate) mod reference;
 pub(crate) mod resume;
 
 use axum::extract;

@@ -3,6 +3,7 @@
 use idp_protocol::parameters::Parameters;
 use idp_protocol::{ErrorCode, ProtocolError, jwe, request_object};
 
+use super::reference;
 use crate::State;
 use crate::clients::Known;
 use crate::oidc::client_keys;
@@ -11,19 +12,32 @@ use crate::oidc::reply::Failure;
 /// The parameters that count, and whether the client has signed them.
 ///
 /// # Errors
-/// `invalid_request_object`, `request_not_supported`, `request_uri_not_supported`.
+/// `invalid_request_object`, `invalid_request_uri`, `request_not_supported`.
 pub(in crate::oidc) async fn open(
     state: &State,
     known: &Known,
     parameters: &Parameters,
 ) -> Result<(Parameters, bool), Failure> {
-    // RFC 9101 §5: by value or by reference, never both.
-    if parameters.get("request_uri").is_some() {
-        let text = "Request objects by reference are not supported.";
-        return Err(ProtocolError::new(ErrorCode::RequestUriNotSupported, text).into());
-    }
-    let Some(text) = parameters.get("request") else { return Ok((parameters.clone(), false)) };
     let client = &known.client;
+    let referred;
+    let text = match (parameters.get("request"), parameters.get("request_uri")) {
+        (None, None) => return Ok((parameters.clone(), false)),
+        // RFC 9101 §5: by value or by reference, never both.
+        (Some(_), Some(_)) => {
+            let text = "Both request and request_uri were sent.";
+            return Err(ProtocolError::invalid_request(text).into());
+        }
+        (Some(text), None) => text,
+        // RFC 9126 §5: nothing is fetched for a client whose requests come another way.
+        (None, Some(_)) if client.rules().pushed => {
+            let text = "This client must push its authorization requests.";
+            return Err(ProtocolError::invalid_request(text).into());
+        }
+        (None, Some(uri)) => {
+            referred = reference::fetch(state, client, uri).await?;
+            &*referred
+        }
+    };
     let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
     // RFC 9101 §6.1: decrypted first; what is inside is then held to its signature like any other
     // (attacks row 12).

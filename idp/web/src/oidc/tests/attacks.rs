@@ -48,7 +48,7 @@ async fn attack_07_every_answer_names_its_issuer(house: House) {
         (vec![("response_type", "token")], Some("unsupported_response_type")),
         (vec![("scope", "unknown")], Some("invalid_scope")),
         (vec![("request", "x")], Some("invalid_request_object")),
-        (vec![("request_uri", "https://a.example/r")], Some("request_uri_not_supported")),
+        (vec![("request_uri", "https://a.example/r")], Some("invalid_request_uri")),
         (vec![("prompt", "none login")], Some("invalid_request")),
         (vec![("claims", "{")], Some("invalid_request")),
     ] {

@@ -18,6 +18,7 @@ mod machine;
 mod notices;
 mod prompts;
 mod pushed;
+mod referred;
 mod refreshing;
 mod registering;
 mod sealed;
