@@ -70,6 +70,12 @@ pub struct Act {
 }
 
 impl Act {
+    /// The answer as the journal has it: what left, not what should have left.
+    #[must_use]
+    pub fn journaled(self, answer: &Value) -> Value {
+        if self.mode == Mode::Garble { Value::from("garbled") } else { answer.clone() }
+    }
+
     /// Waits as long as `slow` says; the other modes answer at once.
     pub async fn wait(self) {
         if self.mode == Mode::Slow {

@@ -148,7 +148,7 @@ impl Face {
     ) -> Response {
         let body = if act.mode == Mode::Down { json!({ "error": "down" }) } else { body };
         let (operation, key, request) = line;
-        if self.desk.record(operation, key, request, body.clone()).await.is_err() {
+        if self.desk.record(operation, key, request, act.journaled(&body)).await.is_err() {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         act.wait().await;

@@ -167,7 +167,7 @@ async fn answer(
         _ => json!({ "result": result, "address": person.map(|person| &person.address) }),
     };
     let request = serde_json::to_value(&question).unwrap_or(Value::Null);
-    if desk.record("match", &question.number, request, said.clone()).await.is_err() {
+    if desk.record("match", &question.number, request, act.journaled(&said)).await.is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     act.wait().await;

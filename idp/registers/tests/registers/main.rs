@@ -171,6 +171,10 @@ async fn a_bad_day_of_the_face_check_is_no_result_and_a_lie_is_told_as_one() {
         outside.behave(json!({"mode": mode, "delay_ms": 2000, "count": 1})).await;
         assert!(face.result(&created.check).await.is_err(), "{mode}");
     }
+    let journal = reqwest::get(format!("{}/journal", outside.url)).await.unwrap();
+    let journal: Vec<Value> = journal.json().await.unwrap();
+    let told = journal.iter().filter(|line| line["answer"] == "garbled").count();
+    assert_eq!(told, 1, "its book says what left, not what should have left");
     outside.behave(json!({"mode": "lie", "count": 1})).await;
     assert_eq!(face.result(&created.check).await, Ok(FaceResult::Match));
     assert_eq!(face.result(&created.check).await, Ok(FaceResult::Mismatch));

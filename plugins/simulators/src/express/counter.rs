@@ -102,7 +102,7 @@ pub(super) async fn book(
             }
         }
     };
-    if carrier.desk.record(operation, &key, order, answer.clone()).await.is_err() {
+    if carrier.desk.record(operation, &key, order, act.journaled(&answer)).await.is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     if operation == "book" {
@@ -130,7 +130,12 @@ pub(super) async fn track(
         (_, Some(parcel)) => (StatusCode::OK, told(&parcel)),
         (_, None) => (StatusCode::NOT_FOUND, json!({ "error": "unknown_key" })),
     };
-    if carrier.desk.record("track", &key, json!({ "key": key }), answer.clone()).await.is_err() {
+    if carrier
+        .desk
+        .record("track", &key, json!({ "key": key }), act.journaled(&answer))
+        .await
+        .is_err()
+    {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     finish(&carrier, act, &checked, status, &answer).await
