@@ -3,6 +3,7 @@
 mod attacks;
 mod backchannel;
 mod certificates;
+mod check_session;
 mod client_keys;
 mod codes;
 mod cookies;

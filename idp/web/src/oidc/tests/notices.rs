@@ -364,8 +364,12 @@ async fn session_management_3_2_the_frame_alone_may_be_framed(house: House) {
     for young in ["=>", "const ", "let ", "`", "crypto", "fetch(", "class "] {
         assert!(!frame.body.contains(young), "{young}");
     }
-    let other = house.send(http::Method::GET, "/signin", &[], "").await;
-    assert_eq!(other.headers["x-frame-options"], "DENY", "attack_35");
+    for path in ["/signin", "/oauth2/authorize", "/oauth2/userinfo", "/oauth2/jwks"] {
+        let other = house.send(http::Method::GET, path, &[], "").await;
+        assert_eq!(other.headers["x-frame-options"], "DENY", "attack_35 {path}");
+        let policy = other.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "attack_35 {path}");
+    }
 }
 
 super::house::on_both! {

@@ -66,6 +66,23 @@ async fn core_3_1_2_1_select_account_lets_the_person_choose(house: House) {
     assert!(still.location().starts_with("/signin/account?flow="), "{still:?}");
 }
 
+/// The name of a flow's cookie stands in the address; its secret does not.
+async fn attack_20_a_flow_wants_the_secret_of_its_cookie(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    house.wait(1);
+    let page = browser.authorize(&house, &[("prompt", "login")]).await.location().to_owned();
+    let resume = format!("/oauth2/authorize/{}", flow(&page));
+    let name = format!("tongban_flow_8080_{}", flow(&page).replace('-', ""));
+    let secret = browser.0[&name].clone();
+    for planted in ["", "x", &secret[1..], &secret.to_lowercase()] {
+        let mut thief = browser.clone();
+        thief.0.insert(name.clone(), planted.to_owned());
+        let answer = thief.get(&house, &resume).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{planted}");
+    }
+    assert_eq!(browser.get(&house, &resume).await.location(), page);
+}
+
 async fn core_3_1_2_1_a_login_hint_fills_the_field_and_proves_nothing(house: House) {
     let mut browser = Browser::default();
     let page = async |browser: &mut Browser, hint: &str| {
@@ -108,6 +125,7 @@ async fn core_3_1_2_1_display_and_languages_are_taken(house: House) {
 }
 
 super::house::on_both! {
+    attack_20_a_flow_wants_the_secret_of_its_cookie;
     user_registration_4_1_create_leads_to_registration;
     core_3_1_2_1_select_account_lets_the_person_choose;
     core_3_1_2_1_a_login_hint_fills_the_field_and_proves_nothing;
