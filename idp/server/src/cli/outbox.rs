@@ -67,6 +67,8 @@ async fn list(db: &Db, limit: u32, as_json: bool) -> Result<(), Failure> {
         } else {
             let text = |value: &Option<String>| value.clone().unwrap_or_default();
             let (subject, problem) = (text(&row.subject), text(&row.problem));
+            // A row is a line; the hint of the cause stands in the JSON.
+            let problem = problem.lines().next().unwrap_or_default();
             let Stuck { id, interface, state, attempts, .. } = row;
             data(format_args!("{id}\t{interface}\t{subject}\t{state}\t{attempts}\t{problem}"));
         }
