@@ -53,7 +53,7 @@ pub fn check(
     let mut allowed = rules.algorithms().to_vec();
     allowed.retain(|algorithm| pinned.is_none_or(|name| algorithm.name() == name));
     // RFC 8725 §3.11: typed as what it is, if it is typed at all.
-    let typ = Some(TYP).filter(|typ| token.typ() == Some(typ));
+    let typ = Some(TYP).filter(|typ| token.is_typed(typ));
     let claims = token
         .verify(keys, &allowed, typ)
         .map_err(|_| refuse("The assertion is not signed by a registered key."))?;

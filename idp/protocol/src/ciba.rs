@@ -94,8 +94,7 @@ pub fn open(
             Some(name) => Algorithm::from_name(name).into_iter().collect(),
             None => client.rules().algorithms().to_vec(),
         };
-    let typ = token.typ().map(str::to_owned);
-    let typ = typ.as_deref().filter(|typ| *typ == request_object::TYP);
+    let typ = Some(request_object::TYP).filter(|typ| token.is_typed(typ));
     let claims = token
         .verify(keys, &allowed, typ)
         .map_err(|_| refuse("The request is not signed by a registered key and algorithm."))?;

@@ -330,7 +330,8 @@ impl Client {
     }
 
     /// The sector of its pairwise subjects (OpenID Connect Core §8.1): registered, or the host
-    /// that all redirect URIs share.
+    /// that all redirect URIs share. A client of several hosts that registered none is a sector of
+    /// its own: it shares its subjects with nobody.
     #[must_use]
     pub fn sector(&self) -> Option<String> {
         if let Some(sector) = &self.sector {
@@ -346,7 +347,8 @@ impl Client {
                 .map_or_else(|| Some(url.scheme().to_owned()), |host| Some(host.to_owned()))
         });
         let first = hosts.next()??;
-        hosts.all(|host| host.as_deref() == Some(&first)).then_some(first)
+        let shared = hosts.all(|host| host.as_deref() == Some(&first));
+        Some(if shared { first } else { self.client_id.clone() })
     }
 
     /// The name in a language.

@@ -39,15 +39,22 @@ pub fn open(
     // OpenID Connect Core §6.1: `none` is not offered, and never ignored (attacks rows 11, 12).
     if token.algorithm_name() == Some("none") {
         let text = "Unsigned request objects are not supported.";
-        return Err(ProtocolError::new(ErrorCode::RequestNotSupported, text));
+        // RFC 9101 §6.2: for whoever has to sign, the object is what is wrong.
+        let code = if rules.signed_request || rules.pushed {
+            ErrorCode::InvalidRequestObject
+        } else {
+            ErrorCode::RequestNotSupported
+        };
+        return Err(ProtocolError::new(code, text));
     }
     // RFC 9101 §10.2: the registered algorithm, no other.
     let allowed: Vec<Algorithm> = match client.request_object_signing_alg.as_deref() {
         Some(name) => Algorithm::from_name(name).into_iter().collect(),
         None => rules.algorithms().to_vec(),
     };
-    // RFC 9101 §10.8: typed as what it is, if it is typed at all.
-    let typ = Some(TYP).filter(|typ| token.typ() == Some(typ));
+    // RFC 9101 §10.8: typed as what it is, if it is typed at all. A media type's case means nothing
+    // (RFC 2045 §5.1).
+    let typ = Some(TYP).filter(|typ| token.is_typed(typ));
     // RFC 9101 §6.2: signed by a key of this client.
     let claims = token.verify(keys, &allowed, typ).map_err(|cause| match cause {
         JoseError::Algorithm => refuse("The request object is signed with another algorithm."),

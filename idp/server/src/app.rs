@@ -189,6 +189,7 @@ impl App {
         let hall = hall::router(config, &db, &ambient, &engine, &web)
             .await?
             .layer(middleware::from_fn(crate::ports::shown))
+            .layer(middleware::from_fn_with_state(web.clone(), idp_web::interaction::named))
             .layer(middleware::from_fn_with_state(web.clone(), idp_web::certificate::resolve));
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
         let seal = Some(&config.audit)

@@ -18,6 +18,7 @@ pub fn router(state: State) -> Router {
         // Attacks row 42.
         .layer(DefaultBodyLimit::max(state.settings.max_body_bytes))
         .layer(middleware::from_fn_with_state(state.clone(), headers))
+        .layer(middleware::from_fn_with_state(state.clone(), crate::interaction::named))
         .layer(middleware::from_fn_with_state(state.clone(), crate::certificate::resolve))
         .with_state(state)
 }

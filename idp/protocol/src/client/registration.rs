@@ -99,6 +99,13 @@ pub fn read(sent: &Value, standing: Standing<'_>) -> Result<Client, Refusal> {
         return Err(Refusal::because("A member has a value of the wrong kind."));
     }
     let mut client = Client::from_json(sent).map_err(|faults| Refusal::of(&faults))?;
+    // OpenID Connect Core §8: whoever moves to another sector would know nobody again.
+    let moved = |before: &Client| before.sector().is_some() && before.sector() != client.sector();
+    if standing.before.is_some_and(moved) {
+        return Err(Refusal::because(
+            "`redirect_uris`: every `sub` would change; register a `sector_identifier_uri` first.",
+        ));
+    }
     // Attacks row 33: nobody knocks at people's devices whom nobody vouches for.
     let given = standing.before.is_some_and(|before| before.may(crate::ciba::GRANT));
     if client.may(crate::ciba::GRANT) && !standing.vouched && !given {
@@ -263,5 +270,17 @@ mod tests {
                 prop_assert!(refusal.description.bytes().all(plain));
             }
         }
+    }
+
+    #[test]
+    fn core_8_nobody_moves_to_another_sector_unawares() {
+        let before = Client::from_json(sent(json!({"client_id": "c"}))).unwrap();
+        let standing = |before| Standing { before: Some(before), ..Standing::default() };
+        let moved = json!({"redirect_uris": ["https://a.example/cb", "https://b.example/cb"]});
+        let refusal = read(&sent(moved.clone()), standing(&before)).unwrap_err();
+        assert!(format!("{refusal:?}").contains("sector_identifier_uri"), "{refusal:?}");
+        let mut kept = moved;
+        kept["sector_identifier_uri"] = json!("https://a.example/uris.json");
+        assert!(read(&sent(kept), standing(&before)).is_ok());
     }
 }

@@ -51,6 +51,9 @@ pub struct Rules {
     pub signed_backchannel: bool,
     /// Refresh tokens do not need `offline_access` to be asked for.
     pub refresh_without_asking: bool,
+    /// Every authorization is allowed by the person there and then: what a FAPI client gets is
+    /// worth a look each time, and can be refused each time (FAPI 2.0 §5.3.2.2, §6.6).
+    pub asks_each_time: bool,
     /// A refresh token stays the same, because its key already guards it (FAPI 2.0 §5.3.2.1).
     pub refresh_stays: bool,
 }
@@ -81,6 +84,7 @@ impl Rules {
             code_only: fapi2 || ciba,
             signed_backchannel: ciba,
             refresh_without_asking: fapi2 || ciba,
+            asks_each_time: fapi2,
             refresh_stays: fapi2 || ciba,
         }
     }

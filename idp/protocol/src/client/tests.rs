@@ -24,10 +24,15 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
-fn core_8_1_two_hosts_need_a_registered_sector() {
+fn core_8_1_two_hosts_without_a_registered_sector_share_it_with_nobody() {
     let uris = json!(["https://a.example/cb", "https://b.example/cb"]);
-    assert!(Client::from_json(json!({"redirect_uris": uris})).is_err());
-    assert!(Client::from_json(json!({"redirect_uris": uris, "sector": "ab"})).is_ok());
+    let sector = |more: serde_json::Value| {
+        let mut sent = json!({"client_id": "c1", "redirect_uris": uris});
+        sent.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Client::from_json(sent).unwrap().sector()
+    };
+    assert_eq!(sector(json!({})).as_deref(), Some("c1"));
+    assert_eq!(sector(json!({"sector": "ab"})).as_deref(), Some("ab"));
 }
 
 #[test]

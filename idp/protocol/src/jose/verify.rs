@@ -76,6 +76,13 @@ impl<'t> Unverified<'t> {
         self.header.get("jwk").filter(|key| key.is_object())
     }
 
+    /// Whether it says that it is this kind of token. A media type's case means nothing (RFC 2045
+    /// §5.1).
+    #[must_use]
+    pub fn is_typed(&self, typ: &str) -> bool {
+        self.typ().is_some_and(|named| named.eq_ignore_ascii_case(typ))
+    }
+
     /// The kind of token that it says it is, without the prefix that RFC 7515 §4.1.9 lets away.
     #[must_use]
     pub fn typ(&self) -> Option<&str> {

@@ -146,6 +146,12 @@ fn attack_11_the_algorithm_is_the_registered_one() {
     let none = format!("eyJhbGciOiJub25lIn0.{body}.");
     let error = open(&parts.client, &none, &outside, &keys, ISSUER, NOW).unwrap_err();
     assert_eq!(error.code, ErrorCode::RequestNotSupported);
+    // RFC 9101 §6.2: where it has to be signed, it is the object that is wrong.
+    for policy in ["fapi2", "fapi2-message-signing"] {
+        let parts = super::tests::parts(policy);
+        let error = open(&parts.client, &none, &outside, &keys, ISSUER, NOW).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidRequestObject, "{policy}");
+    }
     let at = parts.signer.sign("at+jwt", &good()).unwrap();
     assert!(open(&parts.client, &at, &outside, &keys, ISSUER, NOW).is_err(), "another kind");
 }
@@ -158,4 +164,18 @@ proptest! {
         prop_assert!(open(&parts.client, &text, &outside, &[], ISSUER, NOW).is_err());
         let _ = opened(&parts, &with(&name, json!(value)), "");
     }
+}
+
+#[test]
+fn rfc_9101_10_8_a_type_is_a_media_type_whose_case_means_nothing() {
+    let parts = parts("fapi2-message-signing");
+    let (keys, outside) = ([parts.signer.jwk().clone()], Parameters::parse(b"").unwrap());
+    let read = |typ: &str| {
+        let text = parts.signer.sign(typ, &good()).unwrap();
+        open(&parts.client, &text, &outside, &keys, ISSUER, NOW).map(drop)
+    };
+    for typ in [TYP, "OAuth-AutHZ-REQ+jwt", "application/oauth-authz-req+JWT", "jwt"] {
+        assert!(read(typ).is_ok(), "{typ}");
+    }
+    assert!(read("at+jwt").is_err());
 }

@@ -139,13 +139,13 @@ async fn synthetic(db: &Db, args: &Create) -> Result<(), Failure> {
         let people = people.ok_or_else(|| {
             Failure::Usage(format!("there are not {end} synthetic people\nhint: a smaller --count"))
         })?;
-        let new = people.iter().map(|(name, number, phone)| NewCitizen {
+        let new = people.iter().zip(at..).map(|((name, number, phone), nth)| NewCitizen {
             name: name.clone(),
             number: number.clone(),
             phone: Some(phone.clone()),
             user_name: None,
-            email: None,
-            address: None,
+            email: Some(format!("synthetic{nth}@mail.example")),
+            address: Some(format!("福建省示例市通办路{}号", nth + 1)),
             proofing: args.proofing,
             password_hash: hash.clone(),
             source: "demo",

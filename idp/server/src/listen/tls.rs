@@ -42,7 +42,12 @@ struct Current {
 }
 
 fn provider() -> CryptoProvider {
-    aws_lc_rs::default_provider()
+    let mut provider = aws_lc_rs::default_provider();
+    // FAPI 1.0 Part 2 §8.5, which FAPI-CIBA builds on: in TLS 1.2 AES-GCM only.
+    provider.cipher_suites.retain(|suite| {
+        suite.tls13().is_some() || !format!("{:?}", suite.suite()).contains("CHACHA20")
+    });
+    provider
 }
 
 fn unusable(problem: impl Into<String>) -> ConfigError {
@@ -208,5 +213,25 @@ impl ClientCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fapi_rw_8_5_in_tls_1_2_there_is_aes_gcm_only() {
+        let (mut older, mut newer) = (0, 0);
+        for suite in provider().cipher_suites {
+            if suite.tls13().is_some() {
+                newer += 1;
+                continue;
+            }
+            older += 1;
+            let name = format!("{:?}", suite.suite());
+            assert!(name.starts_with("TLS_ECDHE_") && name.contains("_GCM_SHA"), "{name}");
+        }
+        assert!(older >= 4 && newer >= 2, "{older} {newer}");
     }
 }

@@ -155,6 +155,8 @@ pub(super) fn forgotten(state: &State, flow: &Flow, mut response: Response) -> R
 async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, StoreError> {
     let who = session.who.clone();
     let (client, asked) = (flow.client.clone(), flow.asked());
+    // A silent request asks nobody: there the consent that stands has to do (Core §3.1.2.1).
+    let afresh = client.rules().asks_each_time && !flow.request.prompt.none;
     let (proofing, gate, allowed) = state
         .db
         .read("flow_facts", move |tx: &mut Tx| {
@@ -179,9 +181,10 @@ async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, 
                 }
                 let given = idp_store::consent::find(tx, &person, &client.client_id).await?;
                 let face = flow::face(&client);
-                let allowed = given
-                    .as_ref()
-                    .is_some_and(|given| asked.covered_by(&flow::given(given), &face));
+                let allowed = !afresh
+                    && given
+                        .as_ref()
+                        .is_some_and(|given| asked.covered_by(&flow::given(given), &face));
                 Ok((proofing, gate, allowed))
             })
         })

@@ -94,6 +94,13 @@ async fn ciba_11_a_refusal_an_expiry_and_a_hurry_have_their_codes(house: House) 
     assert_eq!(hurried.error(), "slow_down");
     house.wait(10_000);
     assert_eq!(poll(&house, short).await.error(), "expired_token");
+    // §10.2: whoever was pinged asks at once, however lately it asked before.
+    let id = asked(&house).await;
+    assert_eq!(poll(&house, &id).await.error(), "authorization_pending");
+    assert_eq!(decide(&house, &mut browser, "allow").await.status, StatusCode::OK);
+    let fields = [("grant_type", GRANT), ("auth_req_id", id.as_str())];
+    let pinged = house.post("/oauth2/token", &[basic("desk", SECRET)], &fields).await;
+    assert_eq!(pinged.status, StatusCode::OK, "{pinged:?}");
     house.wait(3_600_000);
     assert_eq!(poll(&house, short).await.error(), "expired_token", "and stays so");
 }

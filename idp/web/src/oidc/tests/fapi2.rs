@@ -425,8 +425,59 @@ async fn client_credentials(house: House) {
     }
 }
 
+/// The person is asked each time, also when she allowed the same before, and her no is told.
+async fn user_rejects_authentication(house: House) {
+    let client = Fapi::new(&house, "c", VARIANTS[0]).await;
+    let mut registration = json!({
+        "client_id": "d", "policy": "fapi2", "redirect_uris": [client.back],
+        "grant_types": ["authorization_code"], "scope": "openid profile",
+        "jwks": {"keys": [client.signer.jwk()]}, "token_endpoint_auth_method": "private_key_jwt",
+    });
+    registration["client_name"] = json!("D");
+    house.register(registration).await;
+    let client = Fapi { id: "d", ..client };
+    let site = [("origin", ISSUER.to_owned())];
+    for choice in ["allow", "deny"] {
+        let pushed = client.push(&house, &[]).await;
+        assert_eq!(pushed.status, StatusCode::CREATED, "{pushed:?}");
+        let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+        let query = form(&[("client_id", "d"), ("request_uri", &uri)]);
+        let mut browser = Browser::signed_in(&house).await;
+        let first = browser.get(&house, &format!("/oauth2/authorize?{query}")).await;
+        let flow = first.location().to_owned();
+        let page = browser.get(&house, &flow).await.location().to_owned();
+        assert!(page.starts_with("/consent?flow="), "asked for {choice}: {page}");
+        browser.get(&house, &page).await;
+        let back = browser.post(&house, &page, &site, &[("consent", choice)]).await;
+        let answer = browser.get(&house, back.location()).await.query();
+        match choice {
+            "allow" => assert!(answer.contains_key("code"), "{answer:?}"),
+            _ => assert_eq!(answer["error"], "access_denied"),
+        }
+        assert_eq!((answer["state"].as_str(), answer["iss"].as_str()), ("a state", ISSUER));
+    }
+}
+
+/// FAPI 1.0 Part 1 §6.2.1 clauses 11 and 12, which FAPI-CIBA asks for.
+async fn fapi_r_6_2_1_11_a_resource_names_the_call(house: House) {
+    let token = Browser::signed_in(&house).await.tokens(&house, &[]).await;
+    let access = token["access_token"].as_str().unwrap().to_owned();
+    let name = "x-fapi-interaction-id";
+    let theirs = "c770aef3-6784-41f7-8e0e-ff5f97bddb3a".to_owned();
+    let known = [super::house::bearer(&access), (name, theirs.clone())];
+    let answer = house.send(Method::GET, "/oauth2/userinfo", &known, "").await;
+    assert_eq!(answer.headers[name].to_str().unwrap(), theirs);
+    let ours = house.userinfo(&access).await.headers[name].to_str().unwrap().to_owned();
+    assert!(ours.len() == 36 && ours != theirs, "{ours}");
+    let odd = [super::house::bearer(&access), (name, "a%0d%0ab".to_owned())];
+    let answer = house.send(Method::GET, "/oauth2/userinfo", &odd, "").await;
+    assert_eq!(answer.headers[name].len(), 36);
+}
+
 on_both! {
     happy_flow;
+    user_rejects_authentication;
+    fapi_r_6_2_1_11_a_resource_names_the_call;
     access_token_type_header_case_sensitivity;
     attack_15_ensure_holder_of_key_required;
     attack_08_ensure_authorization_code_is_bound_to_client;

@@ -81,8 +81,10 @@ async fn take(
         let text = "The auth_req_id has expired.";
         return Ok(Err(ProtocolError::new(ErrorCode::ExpiredToken, text)));
     }
-    // CIBA Core §11: not more often than it was told.
-    if !idp_store::backchannel::poll(tx, &asked.id, now, PACE).await? {
+    // CIBA Core §11: not more often than it was told, while there is nothing to tell; a client that
+    // was pinged asks at once (§10.2).
+    let waiting = asked.state == "waiting";
+    if waiting && !idp_store::backchannel::poll(tx, &asked.id, now, PACE).await? {
         let text = "The client asks too often.";
         return Ok(Err(ProtocolError::new(ErrorCode::SlowDown, text)));
     }

@@ -85,8 +85,9 @@ async fn take(
         let text = "The device code has expired.";
         return Ok(Err(ProtocolError::new(ErrorCode::ExpiredToken, text)));
     }
-    // RFC 8628 §3.5: not more often than it was told.
-    if !idp_store::device::poll(tx, &device.id, now, PACE).await? {
+    // RFC 8628 §3.5: not more often than it was told, while there is nothing to tell.
+    let waiting = device.state == "waiting";
+    if waiting && !idp_store::device::poll(tx, &device.id, now, PACE).await? {
         let text = "The device asks too often.";
         return Ok(Err(ProtocolError::new(ErrorCode::SlowDown, text)));
     }
