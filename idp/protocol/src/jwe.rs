@@ -212,7 +212,10 @@ pub fn fits(key: &Value, management: Management) -> bool {
         Management::EcdhEs => text("kty") == "EC" && text("crv") == "P-256",
         Management::RsaOaep256 => text("kty") == "RSA",
     };
-    kind && text("use") != "sig" && (text("alg").is_empty() || text("alg") == management.name())
+    let meant =
+        text("use") != "sig" && (text("alg").is_empty() || text("alg") == management.name());
+    // An RSA key of fewer than 2048 bits and a point off the curve are found by using them.
+    kind && meant && encrypt(b"", key, management, Content::A128Gcm, None).is_ok()
 }
 
 /// Members of the metadata: what tokens can be encrypted with, to clients and to us.
@@ -355,7 +358,11 @@ impl Opener {
     }
 }
 
-/// Opens a token with whichever of our keys it names.
+/// Keys that are tried on a token that names none: the one that is in use, and those before it.
+const TRIED: usize = 4;
+
+/// Opens a token with the key that it names, or with whichever of ours opens it. The keys come
+/// oldest first, as they were made; a token that names none is tried on the newest first.
 ///
 /// # Errors
 /// [`JoseError`]; everything that is wrong with key or content is one and the same.
@@ -379,20 +386,28 @@ pub fn open(openers: &[Opener], text: &str) -> Result<Vec<u8>, JoseError> {
     let fits = |opener: &&Opener| {
         opener.management == management && named("kid").is_none_or(|kid| kid == opener.kid)
     };
-    let opener = openers.iter().find(fits).ok_or(JoseError::Key)?;
-    let key = opener.content_key(&header, content, &decode(sealed)?)?;
+    let sealed = decode(sealed)?;
     let iv: [u8; 12] = decode(iv)?.try_into().map_err(|_| JoseError::Malformed)?;
     let (mut text, tag) = (decode(body)?, decode(tag)?);
     if tag.len() != TAG {
         return Err(JoseError::Malformed);
     }
     text.extend_from_slice(&tag);
-    let opened = content.key(&key)?.open_in_place(
-        Nonce::assume_unique_for_key(iv),
-        Aad::from(protected.as_bytes()),
-        &mut text,
-    );
-    Ok(opened.map_err(|_| JoseError::Signature)?.to_vec())
+    let mut outcome = Err(JoseError::Key);
+    for opener in openers.iter().rev().filter(fits).take(TRIED) {
+        let key = opener.content_key(&header, content, &sealed)?;
+        let mut text = text.clone();
+        let opened = content.key(&key)?.open_in_place(
+            Nonce::assume_unique_for_key(iv),
+            Aad::from(protected.as_bytes()),
+            &mut text,
+        );
+        if let Ok(plain) = opened {
+            return Ok(plain.to_vec());
+        }
+        outcome = Err(JoseError::Signature);
+    }
+    outcome
 }
 
 #[cfg(test)]

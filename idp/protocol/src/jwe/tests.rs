@@ -45,6 +45,31 @@ fn rfc_7516_3_what_is_encrypted_to_a_key_is_opened_by_it_alone() {
 }
 
 #[test]
+fn attack_47_after_a_rotation_old_and_new_key_open_what_names_neither() {
+    for management in Management::ALL {
+        let ring: Vec<Opener> = (0..3).map(|_| opener(management)).collect();
+        for key in &ring {
+            let mut nameless = key.jwk().clone();
+            nameless.as_object_mut().unwrap().remove("kid");
+            let token = encrypt(b"hush", &nameless, management, Content::A128Gcm, None).unwrap();
+            assert_eq!(open(&ring, &token).unwrap(), b"hush");
+        }
+    }
+}
+
+#[test]
+fn rfc_8725_3_4_a_key_that_cannot_be_encrypted_to_does_not_fit() {
+    let (ec, rsa) = (opener(Management::EcdhEs), opener(Management::RsaOaep256));
+    assert!(fits(ec.jwk(), Management::EcdhEs) && fits(rsa.jwk(), Management::RsaOaep256));
+    let mut off = ec.jwk().clone();
+    off["y"] = off["x"].clone();
+    assert!(!fits(&off, Management::EcdhEs), "a point off the curve");
+    let mut short = rsa.jwk().clone();
+    short["n"] = json!(encode([0xc5; 128]));
+    assert!(!fits(&short, Management::RsaOaep256), "1024 bits");
+}
+
+#[test]
 fn attack_12_a_changed_token_is_not_opened() {
     let ours = opener(Management::EcdhEs);
     let token = encrypt(b"hush", ours.jwk(), Management::EcdhEs, Content::A256Gcm, None).unwrap();
