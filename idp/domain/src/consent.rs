@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Scopes that are no personal data and have no line on the consent page.
 const SILENT: &[&str] = &["openid", "staff"];
 
+/// The group of what is told as proven (OpenID Connect for Identity Assurance).
+pub const VERIFIED: &str = "verified";
+
 /// What a partner asks for, in the form in which consent is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
@@ -29,6 +32,10 @@ impl Asked {
             .filter(|name| claims::group(name).is_some())
             .cloned()
             .collect();
+        // That a claim is told as proven is more than that it is told.
+        for name in request.verified() {
+            claims.extend([name.clone(), format!("{VERIFIED}:{name}")]);
+        }
         claims.sort_unstable();
         claims.dedup();
         Self { scope: scope.clone(), claims }
@@ -53,6 +60,10 @@ impl Asked {
             if !SILENT.contains(&group) && !groups.iter().any(|known| known == group) {
                 groups.push(group.to_owned());
             }
+        }
+        let proven = |word: &String| word.split_once(':').is_some_and(|(kind, _)| kind == VERIFIED);
+        if self.claims.iter().any(proven) {
+            groups.push(VERIFIED.to_owned());
         }
         if self.claims.iter().any(|word| details::is_word(word)) {
             groups.push(details::GROUP.to_owned());

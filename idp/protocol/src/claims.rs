@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::ProtocolError;
 use crate::scope::Scope;
+use crate::verified;
 
 /// Scope and its claims. `identity` is ours: the verified document, masked, and what follows of it.
 pub const BY_SCOPE: &[(&str, &[&str])] = &[
@@ -73,6 +74,12 @@ pub struct ClaimsRequest {
     /// For the userinfo endpoint.
     #[serde(default)]
     pub userinfo: BTreeMap<String, Wish>,
+    /// Verified claims for the ID token (OpenID Connect for Identity Assurance §5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_verified: Vec<verified::Request>,
+    /// Verified claims for the userinfo endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub userinfo_verified: Vec<verified::Request>,
 }
 
 impl ClaimsRequest {
@@ -90,11 +97,21 @@ impl ClaimsRequest {
             None | Some(Value::Null) => Ok(BTreeMap::new()),
             Some(Value::Object(members)) if members.len() <= MOST => members
                 .iter()
+                .filter(|(name, _)| *name != verified::NAME)
                 .map(|(name, wish)| Ok((name.clone(), self::wish(wish).ok_or(wrong.clone())?)))
                 .collect(),
             Some(_) => Err(wrong.clone()),
         };
-        Ok(Self { id_token: read("id_token")?, userinfo: read("userinfo")? })
+        let proven = |name: &str| {
+            let asked = object.get(name).and_then(|member| member.get(verified::NAME));
+            asked.map_or(Some(Vec::new()), verified::read).ok_or(wrong.clone())
+        };
+        Ok(Self {
+            id_token: read("id_token")?,
+            userinfo: read("userinfo")?,
+            id_token_verified: proven("id_token")?,
+            userinfo_verified: proven("userinfo")?,
+        })
     }
 
     /// What a client may ask for: claims that this provider has, and of those about the person only
@@ -108,7 +125,15 @@ impl ClaimsRequest {
                     && group(name).is_none_or(|scope| registered.has(scope))
             });
         }
+        verified::only(&mut self.id_token_verified, registered);
+        verified::only(&mut self.userinfo_verified, registered);
         self
+    }
+
+    /// Names of the claims that are asked for as verified ones.
+    pub fn verified(&self) -> impl Iterator<Item = &String> {
+        let requests = self.id_token_verified.iter().chain(&self.userinfo_verified);
+        requests.flat_map(|request| request.claims.keys())
     }
 
     /// Subjects of which one must be the person's (OpenID Connect Core §5.5.1: a `sub` with a value
@@ -121,11 +146,11 @@ impl ClaimsRequest {
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.id_token.is_empty() && self.userinfo.is_empty()
+        self.id_token.is_empty() && self.userinfo.is_empty() && self.verified().next().is_none()
     }
 }
 
-fn wish(value: &Value) -> Option<Wish> {
+pub(crate) fn wish(value: &Value) -> Option<Wish> {
     match value {
         Value::Null => Some(Wish::default()),
         Value::Object(members) => {
@@ -238,7 +263,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_parses_back(id_token in wishes(), userinfo in wishes()) {
-            let request = ClaimsRequest { id_token, userinfo };
+            let request = ClaimsRequest { id_token, userinfo, ..ClaimsRequest::default() };
             let text = serde_json::to_string(&request).unwrap();
             prop_assert_eq!(ClaimsRequest::parse(Some(&text)).unwrap(), request);
         }

@@ -27,5 +27,6 @@ pub mod request_object;
 pub mod scope;
 pub mod target;
 pub mod token;
+pub mod verified;
 
 pub use error::{ErrorCode, ProtocolError};

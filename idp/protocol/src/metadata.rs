@@ -45,6 +45,7 @@ const PARTS: &[Part] = &[
     crate::dpop::metadata,
     crate::jwe::metadata,
     crate::logout::metadata,
+    crate::verified::metadata,
 ];
 
 /// The document of an issuer.

@@ -1,8 +1,10 @@
 //! Values of the claims that were asked for and allowed.
 
+use idp_protocol::verified::{self, Request};
 use idp_store::person::PersonClaims;
 use idp_store::staff::Staff;
 use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 /// Claims about a citizen; what is not known is left out, never null (OpenID Connect Core §5.3.2).
@@ -38,6 +40,34 @@ fn value(name: &str, person: &PersonClaims, now: i64) -> Option<Value> {
         "age_over_18" => (age(&person.birth_date, now)? >= 18).into(),
         _ => return None,
     })
+}
+
+/// What the record proves, asked for as such (OpenID Connect for Identity Assurance §5); nothing
+/// below the level at which name and number were matched.
+pub(crate) fn verified(requests: &[Request], person: &PersonClaims, now: i64) -> Option<Value> {
+    if requests.is_empty() || person.proofing < verified::LEAST {
+        return None;
+    }
+    let at = OffsetDateTime::from_unix_timestamp(person.updated_at / 1000).ok()?;
+    let at = at.format(&Rfc3339).ok()?;
+    let mut claims = Map::new();
+    for name in verified::SUPPORTED {
+        claims.extend(value(name, person, now).map(|value| ((*name).to_owned(), value)));
+    }
+    let facts = json!({
+        "verification": {
+            "trust_framework": verified::TRUST_FRAMEWORK,
+            "assurance_level": format!("urn:tongban:proofing:{}", person.proofing),
+            "time": at.clone(),
+            "evidence": [{
+                "type": "electronic_record",
+                "check_details": [{"check_method": verified::CHECK_METHOD, "time": at}],
+                "record": {"type": verified::RECORD, "source": {"country_code": "CN"}},
+            }],
+        },
+        "claims": claims,
+    });
+    verified::select(requests, &facts, now / 1000)
 }
 
 /// Full years at a moment, by the calendar of Beijing.

@@ -6,6 +6,7 @@ use idp_protocol::claims::{ClaimsRequest, for_id_token, for_userinfo};
 use idp_protocol::client::Client;
 use idp_protocol::jose::{self, Algorithm};
 use idp_protocol::scope::Scope;
+use idp_protocol::verified;
 use idp_store::Tx;
 use idp_store::grant::Grant;
 use serde::Serialize;
@@ -100,22 +101,26 @@ async fn asked(state: &State, about: &About<'_>, who: &Who) -> Result<Map<String
         let scope = Scope::parse(&grant.detail.scope)?.only(&Scope::parse("staff")?);
         names.extend(for_userinfo(&scope, &ClaimsRequest::default()));
     }
-    if names.is_empty() {
+    let proven = grant.detail.claims.id_token_verified.clone();
+    if names.is_empty() && proven.is_empty() {
         return Ok(Map::new());
     }
     let (who, now) = (who.clone(), state.now());
     let found: Option<Map<String, Value>> = state
         .db
         .read("id_token_claims", move |tx: &mut Tx| {
-            let (who, names) = (who.clone(), names.clone());
+            let (who, names, proven) = (who.clone(), names.clone(), proven.clone());
             Box::pin(async move {
                 Ok::<_, idp_store::StoreError>(match who {
                     Who::Staff(id) => idp_store::staff::find(tx, &id)
                         .await?
                         .map(|staff| claims::of_staff(&names, &staff)),
-                    Who::Citizen(id) => idp_store::person::claims(tx, &id)
-                        .await?
-                        .map(|person| claims::of_person(&names, &person, now)),
+                    Who::Citizen(id) => idp_store::person::claims(tx, &id).await?.map(|person| {
+                        let mut told = claims::of_person(&names, &person, now);
+                        let proven = claims::verified(&proven, &person, now);
+                        told.extend(proven.map(|proven| (verified::NAME.to_owned(), proven)));
+                        told
+                    }),
                 })
             })
         })

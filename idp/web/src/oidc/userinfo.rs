@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use idp_protocol::claims::{for_userinfo, group};
 use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
+use idp_protocol::verified;
 use idp_protocol::{ErrorCode, ProtocolError};
 use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
@@ -144,16 +145,18 @@ async fn answer(
     let known = state.clients.find(state, &grant.client_id).await.map_err(failed)?;
     let known = known.ok_or(told(REFUSED.into()))?;
     let mut names = for_userinfo(&scope, &grant.detail.claims);
+    let mut proven = grant.detail.claims.userinfo_verified.clone();
     // A token that was narrowed at a refresh is narrow for claims asked for by name, too.
     let granted = Scope::parse(&grant.detail.scope).unwrap_or_default();
     if !granted.within(&scope) {
         names.retain(|name| group(name).is_some_and(|word| scope.has(word)));
+        proven = grant.detail.claims.clone().only(&scope).userinfo_verified;
     }
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let mut released = Map::new();
     // OpenID Connect Core §5.3.2: sub always, the ID token's.
     released.insert("sub".to_owned(), subject::of(state, &known.client, &who).into());
-    released.extend(facts(state, &grant, names).await?);
+    released.extend(facts(state, &grant, names, proven).await?);
     as_registered(state, &known.client, released).await.map_err(told)
 }
 
@@ -181,12 +184,13 @@ async fn facts(
     state: &State,
     grant: &Grant,
     names: Vec<String>,
+    proven: Vec<verified::Request>,
 ) -> Result<Map<String, Value>, Option<Failure>> {
     let (staff, id, now) = (grant.kind == "staff", grant.person_id.clone(), state.now());
     let found: Result<Option<Map<String, Value>>, StoreError> = state
         .db
         .read("userinfo", move |tx: &mut Tx| {
-            let (id, names) = (id.clone(), names.clone());
+            let (id, names, proven) = (id.clone(), names.clone(), proven.clone());
             Box::pin(async move {
                 if staff {
                     let found = idp_store::staff::find(tx, &id).await?;
@@ -199,7 +203,12 @@ async fn facts(
                     let (account, record) = (person.account_state, person.person_status);
                     idp_domain::citizen::account::gate(account, record).is_ok()
                 });
-                Ok(open.map(|person| claims::of_person(&names, &person, now)))
+                Ok(open.map(|person| {
+                    let mut told = claims::of_person(&names, &person, now);
+                    let proven = claims::verified(&proven, &person, now);
+                    told.extend(proven.map(|proven| (verified::NAME.to_owned(), proven)));
+                    told
+                }))
             })
         })
         .await;

@@ -111,6 +111,7 @@ pub(crate) fn group_keys(group: &str) -> Option<(&'static str, &'static str)> {
         "phone" => ("group-phone", "group-phone-text"),
         "identity" => ("group-identity", "group-identity-text"),
         "cases" => ("group-cases", "group-cases-text"),
+        idp_domain::consent::VERIFIED => ("group-verified", "group-verified-text"),
         details::GROUP => ("group-case-access", "group-case-access-text"),
         "offline_access" => ("group-offline", "group-offline-text"),
         _ => return None,

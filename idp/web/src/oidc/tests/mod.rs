@@ -27,3 +27,4 @@ mod sessions;
 mod shown;
 mod site;
 mod targets;
+mod verified;
