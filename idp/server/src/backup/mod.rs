@@ -81,12 +81,17 @@ pub(crate) fn private(file: &Path) -> Result<File, Failure> {
     opened.map_err(|cause| Failure::No(format!("{}: {cause}", file.display())))
 }
 
-/// A file that is removed again, however this ends.
+/// A file that is removed again, however this ends, with what the engine put beside it: its
+/// connections may close after this, on their own thread, or not at all before the program ends.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        for beside in ["", "-wal", "-shm"] {
+            let mut name = self.0.clone().into_os_string();
+            name.push(beside);
+            let _ = std::fs::remove_file(name);
+        }
     }
 }
 
