@@ -19,6 +19,9 @@ use crate::{State, cookie};
 
 const REFUSED: ProtocolError = ProtocolError::invalid_client("Client authentication failed.");
 
+const OTHER_METHOD: &str =
+    "Another method is registered for this client; see token_endpoint_auth_method.";
+
 /// The client of a request, by the one method that it registered.
 ///
 /// # Errors
@@ -36,12 +39,16 @@ pub(crate) async fn client(
     let registered = known.client.token_endpoint_auth_method;
     match presented {
         Presented::Secret { method, secret, .. } => {
-            // OpenID Connect Registration §2: the registered method, no other.
-            let stored = known.secret_hash.as_deref().filter(|_| method == registered);
             // Keyed digests of equal length in constant time (attacks row 44).
             let digest = state.db.vault().blind("client.secret", &secret);
+            let stored = known.secret_hash.as_deref();
             if !stored.is_some_and(|stored| compare::same(stored, &digest)) {
                 return Err(REFUSED.into());
+            }
+            // OpenID Connect Registration §2: the registered method, no other. Whoever knows the
+            // secret may know why.
+            if method != registered {
+                return Err(ProtocolError::invalid_client(OTHER_METHOD).into());
             }
         }
         Presented::Assertion { assertion, .. } => {

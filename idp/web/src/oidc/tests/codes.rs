@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::house::{BACK, Browser, CHALLENGE, House, SECRET, VERIFIER, basic};
+use super::house::{Answer, BACK, Browser, CHALLENGE, House, SECRET, VERIFIER, basic};
 
 async fn refused(house: &House, fields: &[(&str, &str)]) {
     let answer = house.token(fields).await;
@@ -178,6 +178,10 @@ async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
         assert_eq!(answer.error(), "invalid_client");
         assert!(answer.headers.contains_key("www-authenticate"));
     }
+    // Who knows the secret is told that another method is registered; nobody else is.
+    let told = |answer: Answer| answer.body.contains("token_endpoint_auth_method");
+    assert!(told(house.post("/oauth2/token", &[basic("b", SECRET)], &[grant]).await));
+    assert!(!told(house.post("/oauth2/token", &[basic("b", "another secret")], &[grant]).await));
     let named = house.post("/oauth2/token", &[], &[grant, ("client_id", "a")]).await;
     assert_eq!(named.error(), "invalid_client");
     assert!(!named.headers.contains_key("www-authenticate"));
