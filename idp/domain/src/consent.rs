@@ -32,9 +32,12 @@ impl Asked {
             .filter(|name| claims::group(name).is_some())
             .cloned()
             .collect();
-        // That a claim is told as proven is more than that it is told.
-        for name in request.verified() {
-            claims.extend([name.clone(), format!("{VERIFIED}:{name}")]);
+        // That a claim is told as proven is more than that it is told (attacks row 34).
+        for proven in request.verified() {
+            claims.push(VERIFIED.to_owned());
+            for name in proven.claims.keys() {
+                claims.extend([name.clone(), format!("{VERIFIED}:{name}")]);
+            }
         }
         claims.sort_unstable();
         claims.dedup();
@@ -61,8 +64,7 @@ impl Asked {
                 groups.push(group.to_owned());
             }
         }
-        let proven = |word: &String| word.split_once(':').is_some_and(|(kind, _)| kind == VERIFIED);
-        if self.claims.iter().any(proven) {
+        if self.claims.iter().any(|word| word == VERIFIED) {
             groups.push(VERIFIED.to_owned());
         }
         if self.claims.iter().any(|word| details::is_word(word)) {
@@ -132,6 +134,28 @@ mod tests {
             !asked("openid", Some(r#"{"id_token":{"phone_number":null}}"#)).covered_by(&given, "A")
         );
         assert!(!asked("openid", None).covered_by(&given, "B"));
+    }
+
+    #[test]
+    fn attack_34_proof_of_what_was_allowed_is_asked_again() {
+        let proof = |claims: &str| {
+            let request = format!(
+                r#"{{"userinfo":{{"verified_claims":{{"verification":{{}},"claims":{claims}}}}}}}"#
+            );
+            asked("openid profile", Some(&request))
+        };
+        let told = Given { scope: "openid profile", claims: "name", client_name: "A" };
+        assert!(!proof(r#"{"name":null}"#).covered_by(&told, "A"), "a claim is not its proof");
+        assert!(!proof("{}").covered_by(&told, "A"), "nor is it the verification");
+        let (scope, claims) = proof(r#"{"name":null}"#).with(None);
+        let proven = Given { scope: &scope, claims: &claims, client_name: "A" };
+        assert!(proof(r#"{"name":null}"#).covered_by(&proven, "A"));
+        assert!(proof("{}").covered_by(&proven, "A"));
+        assert!(!proof(r#"{"birthdate":null}"#).covered_by(&proven, "A"));
+        let claims = format!("{claims} birthdate");
+        let beside = Given { claims: &claims, ..proven };
+        assert!(!proof(r#"{"birthdate":null}"#).covered_by(&beside, "A"), "told, not proven");
+        assert_eq!(proof("{}").groups(), ["profile", VERIFIED]);
     }
 
     #[test]

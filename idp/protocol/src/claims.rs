@@ -130,10 +130,9 @@ impl ClaimsRequest {
         self
     }
 
-    /// Names of the claims that are asked for as verified ones.
-    pub fn verified(&self) -> impl Iterator<Item = &String> {
-        let requests = self.id_token_verified.iter().chain(&self.userinfo_verified);
-        requests.flat_map(|request| request.claims.keys())
+    /// What is asked for as verified, wherever.
+    pub fn verified(&self) -> impl Iterator<Item = &verified::Request> {
+        self.id_token_verified.iter().chain(&self.userinfo_verified)
     }
 
     /// Subjects of which one must be the person's (OpenID Connect Core §5.5.1: a `sub` with a value
@@ -150,7 +149,7 @@ impl ClaimsRequest {
     }
 }
 
-pub(crate) fn wish(value: &Value) -> Option<Wish> {
+fn wish(value: &Value) -> Option<Wish> {
     match value {
         Value::Null => Some(Wish::default()),
         Value::Object(members) => {

@@ -331,7 +331,7 @@ impl Client {
 
     /// The sector of its pairwise subjects (OpenID Connect Core §8.1): registered, or the host
     /// that all redirect URIs share. A client of several hosts that registered none is a sector of
-    /// its own: it shares its subjects with nobody.
+    /// its own, named so that no host can be it: it shares its subjects with nobody.
     #[must_use]
     pub fn sector(&self) -> Option<String> {
         if let Some(sector) = &self.sector {
@@ -348,7 +348,7 @@ impl Client {
         });
         let first = hosts.next()??;
         let shared = hosts.all(|host| host.as_deref() == Some(&first));
-        Some(if shared { first } else { self.client_id.clone() })
+        Some(if shared { first } else { format!("client:{}", self.client_id) })
     }
 
     /// The name in a language.

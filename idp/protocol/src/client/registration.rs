@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Client, DEFAULT_SCOPE, Policy};
+use super::{Client, DEFAULT_SCOPE, Policy, SubjectType};
 use crate::ErrorCode;
 use crate::metadata::Offer;
 use crate::scope::Scope;
@@ -99,11 +99,11 @@ pub fn read(sent: &Value, standing: Standing<'_>) -> Result<Client, Refusal> {
         return Err(Refusal::because("A member has a value of the wrong kind."));
     }
     let mut client = Client::from_json(sent).map_err(|faults| Refusal::of(&faults))?;
-    // OpenID Connect Core §8: whoever moves to another sector would know nobody again.
-    let moved = |before: &Client| before.sector().is_some() && before.sector() != client.sector();
-    if standing.before.is_some_and(moved) {
+    // OpenID Connect Core §8.1: whoever moves to another sector would know nobody again.
+    if standing.before.is_some_and(|before| moves(before, &client)) {
         return Err(Refusal::because(
-            "`redirect_uris`: every `sub` would change; register a `sector_identifier_uri` first.",
+            "The sector would change, and every `sub` with it: keep it by a \
+             `sector_identifier_uri`, ask the operator, or register anew.",
         ));
     }
     // Attacks row 33: nobody knocks at people's devices whom nobody vouches for.
@@ -113,6 +113,14 @@ pub fn read(sent: &Value, standing: Standing<'_>) -> Result<Client, Refusal> {
     }
     client.scope = allowed(&client, standing).words().collect::<Vec<_>>().join(" ");
     Ok(client)
+}
+
+/// Whether subjects that were given out would change.
+fn moves(before: &Client, after: &Client) -> bool {
+    let pairwise = before.subject_type == SubjectType::Pairwise;
+    let elsewhere =
+        before.subject_type != after.subject_type || pairwise && before.sector() != after.sector();
+    before.sector().is_some() && elsewhere
 }
 
 /// What the operator has said stays.
@@ -279,8 +287,15 @@ mod tests {
         let moved = json!({"redirect_uris": ["https://a.example/cb", "https://b.example/cb"]});
         let refusal = read(&sent(moved.clone()), standing(&before)).unwrap_err();
         assert!(format!("{refusal:?}").contains("sector_identifier_uri"), "{refusal:?}");
-        let mut kept = moved;
+        let mut kept = moved.clone();
         kept["sector_identifier_uri"] = json!("https://a.example/uris.json");
         assert!(read(&sent(kept), standing(&before)).is_ok());
+        assert!(read(&sent(json!({"subject_type": "public"})), standing(&before)).is_err());
+        // Public subjects are everybody's: no address changes them.
+        let mut open = moved;
+        open["subject_type"] = json!("public");
+        let before = json!({"client_id": "c", "subject_type": "public"});
+        let before = Client::from_json(sent(before)).unwrap();
+        assert!(read(&sent(open), standing(&before)).is_ok());
     }
 }

@@ -51,8 +51,9 @@ pub struct Rules {
     pub signed_backchannel: bool,
     /// Refresh tokens do not need `offline_access` to be asked for.
     pub refresh_without_asking: bool,
-    /// Every authorization is allowed by the person there and then: what a FAPI client gets is
-    /// worth a look each time, and can be refused each time (FAPI 2.0 §5.3.2.2, §6.6).
+    /// Every authorization is allowed by the person there and then. Our own rule: what a FAPI client
+    /// gets is worth a look each time, and its certification wants it refused after it was allowed
+    /// (the module user-rejects-authentication).
     pub asks_each_time: bool,
     /// A refresh token stays the same, because its key already guards it (FAPI 2.0 §5.3.2.1).
     pub refresh_stays: bool,

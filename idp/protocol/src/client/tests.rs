@@ -31,7 +31,7 @@ fn core_8_1_two_hosts_without_a_registered_sector_share_it_with_nobody() {
         sent.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Client::from_json(sent).unwrap().sector()
     };
-    assert_eq!(sector(json!({})).as_deref(), Some("c1"));
+    assert_eq!(sector(json!({})).as_deref(), Some("client:c1"));
     assert_eq!(sector(json!({"sector": "ab"})).as_deref(), Some("ab"));
 }
 

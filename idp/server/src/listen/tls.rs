@@ -1,12 +1,14 @@
 //! TLS at our own listener (RFC 9325): versions 1.2 and 1.3, ephemeral key exchange and
-//! authenticated encryption only, which is all that rustls has; a certificate that is renewed
-//! while connections live; and client certificates, where a listener asks for them (RFC 8705).
+//! authenticated encryption only, which is all that rustls has, and of that in 1.2 AES-GCM; a
+//! certificate that is renewed while connections live; and client certificates, where a listener
+//! asks for them (RFC 8705).
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use idp_protocol::certificate::Certificate;
+use rustls::CipherSuite;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
@@ -45,7 +47,11 @@ fn provider() -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     // FAPI 1.0 Part 2 §8.5, which FAPI-CIBA builds on: in TLS 1.2 AES-GCM only.
     provider.cipher_suites.retain(|suite| {
-        suite.tls13().is_some() || !format!("{:?}", suite.suite()).contains("CHACHA20")
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        )
     });
     provider
 }

@@ -1,5 +1,6 @@
 //! Values of the claims that were asked for and allowed.
 
+use idp_domain::citizen::proofing::Proofing;
 use idp_protocol::verified::{self, Request};
 use idp_store::person::PersonClaims;
 use idp_store::staff::Staff;
@@ -54,20 +55,21 @@ pub(crate) fn verified(requests: &[Request], person: &PersonClaims, now: i64) ->
     for name in verified::SUPPORTED {
         claims.extend(value(name, person, now).map(|value| ((*name).to_owned(), value)));
     }
-    let facts = json!({
-        "verification": {
-            "trust_framework": verified::TRUST_FRAMEWORK,
-            "assurance_level": format!("urn:tongban:proofing:{}", person.proofing),
-            "time": at.clone(),
-            "evidence": [{
-                "type": "electronic_record",
-                "check_details": [{"check_method": verified::CHECK_METHOD, "time": at}],
-                "record": {"type": verified::RECORD, "source": {"country_code": "CN"}},
-            }],
-        },
-        "claims": claims,
+    let mut verification = json!({
+        "trust_framework": verified::TRUST_FRAMEWORK,
+        "assurance_level": format!("urn:tongban:proofing:{}", person.proofing),
+        "time": at,
     });
-    verified::select(requests, &facts, now / 1000)
+    // When the record was compared is not kept, and of a proof at a counter not even whether it
+    // was: what is not known is not told.
+    if i64::from(person.proofing) < Proofing::Counter.level() {
+        verification["evidence"] = json!([{
+            "type": "electronic_record",
+            "check_details": [{"check_method": verified::CHECK_METHOD}],
+            "record": {"type": verified::RECORD, "source": {"country_code": "CHN"}},
+        }]);
+    }
+    verified::select(requests, &json!({"verification": verification, "claims": claims}), now / 1000)
 }
 
 /// Full years at a moment, by the calendar of Beijing.

@@ -5,7 +5,8 @@ use axum::response::Response;
 use http::StatusCode;
 use idp_domain::citizen::name::PersonName;
 use idp_domain::citizen::phone::Phone;
-use idp_protocol::details;
+use idp_domain::consent::Asked;
+use idp_protocol::scope::Scope;
 use idp_store::audit::{self, Shown};
 use idp_store::consent::{self, Consent};
 use idp_store::person::{self, PersonClaims};
@@ -143,18 +144,13 @@ fn session_view(lang: Lang, session: &SignedIn, current: &SignedIn) -> SessionVi
 }
 
 fn consent_view(lang: Lang, consent: &Consent) -> ConsentView {
-    let what: Vec<String> = consent
-        .scope
-        .split_whitespace()
-        .chain(
-            consent
-                .claims
-                .split_whitespace()
-                .find(|word| details::is_word(word))
-                .map(|_| details::GROUP),
-        )
-        .filter_map(|group| group_keys(group).map(|keys| lang.t(keys.0)))
-        .collect();
+    let allowed = Asked {
+        scope: Scope::parse(&consent.scope).unwrap_or_default(),
+        claims: consent.claims.split_whitespace().map(str::to_owned).collect(),
+    };
+    let groups = allowed.groups();
+    let titles = groups.iter().filter_map(|group| group_keys(group).map(|keys| lang.t(keys.0)));
+    let what: Vec<String> = titles.collect();
     // The name is kept in both languages, one a line, as the person saw it.
     let mut names = consent.client_name.lines();
     let (chinese, english) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());

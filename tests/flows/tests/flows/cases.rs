@@ -30,6 +30,8 @@ async fn a_partner_sees_where_the_cases_stand_and_nothing_of_others(on: Deployme
 
     let list = party.get("/api/cases", Some(&access)).await;
     assert_eq!(list.status, 200, "{list:?}");
+    // FAPI 1.0 Part 1 §6.2.1-11: each call has a name.
+    assert_eq!(list.headers["x-fapi-interaction-id"].len(), 36);
     let cases = list.body["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 1);
     assert_eq!((&cases[0]["number"], &cases[0]["item"]), (&json!(number), &json!(ENDORSEMENT)));

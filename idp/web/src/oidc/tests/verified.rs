@@ -42,6 +42,19 @@ async fn happy_path(house: House) {
     assert_eq!(verification["evidence"][0]["type"], "electronic_record");
 }
 
+async fn attack_10_a_token_narrowed_at_a_refresh_proves_nothing(house: House) {
+    let asked = json!({"userinfo": {"verified_claims": request(&json!({"name": null}))}});
+    let extra = [("claims", asked.to_string()), ("scope", "openid profile offline_access".into())];
+    let extra: Vec<(&str, &str)> =
+        extra.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let tokens = Browser::signed_in(&house).await.tokens(&house, &extra).await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("scope", "openid")];
+    let narrow = house.token(&fields).await.json();
+    let userinfo = house.userinfo(narrow["access_token"].as_str().unwrap()).await.json();
+    assert!(userinfo.get("name").is_none() && userinfo.get("verified_claims").is_none());
+}
+
 async fn happy_path_essential_false_and_empty_objects(house: House) {
     for wish in [json!({"essential": false}), json!({"essential": true}), json!({}), Value::Null] {
         let asked = request(&json!({"name": wish, "birthdate": wish}));
@@ -64,6 +77,11 @@ async fn request_claims_unknown_to_the_op_and_random_values_are_omitted(house: H
     let nothing = request(&json!({"made_up": null}));
     let (userinfo, _) = told(&house, json!({"userinfo": {"verified_claims": nothing}})).await;
     assert!(userinfo.get("verified_claims").is_none());
+    // Not JSON of this shape, and so no request.
+    let broken = json!({"userinfo": {"verified_claims": {"claims": []}}}).to_string();
+    let mut browser = Browser::signed_in(&house).await;
+    let answer = browser.authorize(&house, &[("claims", &broken)]).await.query();
+    assert_eq!(answer["error"], "invalid_request");
 }
 
 async fn request_verified_claims_only_where_they_were_asked_for(house: House) {
@@ -77,22 +95,23 @@ async fn request_verified_claims_only_where_they_were_asked_for(house: House) {
     assert!(userinfo.get("verified_claims").is_none() && token.get("verified_claims").is_none());
 }
 
-async fn ida_5_5_1_another_framework_gets_nothing_and_no_error(house: House) {
+async fn ida_5_7_4_another_framework_gets_nothing_and_no_error(house: House) {
     let asked = json!({"verification": {"trust_framework": {"value": "de_aml"}},
         "claims": {"name": null}});
     let (userinfo, _) = told(&house, json!({"userinfo": {"verified_claims": asked}})).await;
     assert!(userinfo.get("verified_claims").is_none() && userinfo["name"] == "林小满");
 }
 
-async fn ida_5_below_a_matched_identity_nothing_is_proven(house: House) {
+/// A person of a level, and what is told of her.
+async fn of_level(house: &House, level: Proofing) -> Value {
     house
-        .write(|tx| {
+        .write(move |tx| {
             Box::pin(async move {
                 let born = time::Date::from_calendar_date(1991, time::Month::May, 2).unwrap();
                 let number = number::synthetic(born, 77).unwrap();
                 let name = PersonName::parse("陈小满").unwrap();
                 let record = Record::new(&name, &number, None);
-                idp_store::person::create(tx, "p9", &record, Proofing::Declared, 1).await?;
+                idp_store::person::create(tx, "p9", &record, level, 1).await?;
                 let account = NewAccount {
                     person_id: "p9".to_owned(),
                     phone: None,
@@ -106,19 +125,33 @@ async fn ida_5_below_a_matched_identity_nothing_is_proven(house: House) {
         })
         .await;
     let mut browser = Browser::default();
-    browser.sign_in(&house, Who::Citizen("p9".into())).await;
-    let asked = json!({"userinfo": {"verified_claims": request(&json!({"name": null}))}});
-    let tokens = browser.tokens(&house, &[("claims", &asked.to_string())]).await;
+    browser.sign_in(house, Who::Citizen("p9".into())).await;
+    let verification = json!({"trust_framework": null, "assurance_level": null, "evidence": null});
+    let asked = json!({"verification": verification, "claims": {"name": null}});
+    let asked = json!({"userinfo": {"verified_claims": asked}});
+    let tokens = browser.tokens(house, &[("claims", &asked.to_string())]).await;
     let userinfo = house.userinfo(tokens["access_token"].as_str().unwrap()).await.json();
     assert_eq!(userinfo["name"], "陈小满");
-    assert!(userinfo.get("verified_claims").is_none());
+    userinfo["verified_claims"].clone()
+}
+
+async fn below_a_matched_identity_nothing_is_proven(house: House) {
+    assert!(of_level(&house, Proofing::Declared).await.is_null());
+}
+
+async fn of_a_proof_at_a_counter_no_comparison_is_told_that_nobody_knows_of(house: House) {
+    let told = of_level(&house, Proofing::Counter).await;
+    assert_eq!(told["verification"]["assurance_level"], "urn:tongban:proofing:5");
+    assert!(told["verification"].get("evidence").is_none(), "{told}");
 }
 
 on_both! {
     happy_path;
+    attack_10_a_token_narrowed_at_a_refresh_proves_nothing;
     happy_path_essential_false_and_empty_objects;
     request_claims_unknown_to_the_op_and_random_values_are_omitted;
     request_verified_claims_only_where_they_were_asked_for;
-    ida_5_5_1_another_framework_gets_nothing_and_no_error;
-    ida_5_below_a_matched_identity_nothing_is_proven;
+    ida_5_7_4_another_framework_gets_nothing_and_no_error;
+    below_a_matched_identity_nothing_is_proven;
+    of_a_proof_at_a_counter_no_comparison_is_told_that_nobody_knows_of;
 }
