@@ -94,13 +94,26 @@ impl Browser {
     /// A fresh browser with a language.
     #[must_use]
     pub fn speaking(language: &str) -> Self {
+        Self::with(language, None)
+    }
+
+    /// One that trusts an authority (PEM) and nobody else.
+    #[must_use]
+    pub fn trusting(authority: &str) -> Self {
+        Self::with("zh-CN", Some(authority))
+    }
+
+    fn with(language: &str, authority: Option<&str>) -> Self {
         let jar = Arc::new(Jar::default());
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .cookie_provider(jar.clone())
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
+            .no_proxy();
+        if let Some(pem) = authority {
+            let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+            client = client.tls_built_in_root_certs(false).add_root_certificate(root);
+        }
+        let client = client.build().expect("a client");
         Self { jar, client, language: language.to_owned(), page: None, hops: Vec::new() }
     }
 

@@ -1,0 +1,1 @@
+//! Relying parties that nobody here wrote, each against the real binary over https.
