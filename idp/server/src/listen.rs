@@ -50,6 +50,11 @@ impl Shutdown {
         // An error means that the switch is gone, which is a stop too.
         let _ = receiver.wait_for(|stopped| *stopped).await;
     }
+
+    /// Waits for `span`, or until someone stops; says whether someone did.
+    pub async fn comes_within(&self, span: Duration) -> bool {
+        tokio::time::timeout(span, self.stopped()).await.is_ok()
+    }
 }
 
 /// Serves `router` until `shutdown`, then gives requests in flight `grace`.

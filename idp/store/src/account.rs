@@ -260,9 +260,12 @@ pub async fn gate_of(tx: &mut Tx, person: &str) -> Result<Result<(), Shut>, Stor
 /// # Errors
 /// As the database says.
 pub async fn contacts(tx: &mut Tx, person: &str) -> Result<Contacts, StoreError> {
-    let Some(row) = tx.optional(&CONTACTS, args![person]).await? else {
-        return Ok(Contacts::default());
-    };
+    let row = tx.optional(&CONTACTS, args![person]).await?;
+    row.map_or_else(|| Ok(Contacts::default()), |row| opened(tx, &row))
+}
+
+/// Contacts in the row of a statement that selects them.
+pub(crate) fn opened(tx: &Tx, row: &Row) -> Result<Contacts, StoreError> {
     let open = |purpose: &str, sealed: Option<Vec<u8>>| {
         sealed.map(|sealed| tx.vault().open_text(purpose, &sealed)).transpose()
     };

@@ -117,6 +117,31 @@ impl Db {
         }
     }
 
+    /// Runs one statement as a unit of work of its own, several requests' under one commit, and
+    /// says how many rows it touched. If the connection breaks, nobody knows whether it ran, and
+    /// it runs again: only for statements whose second run does no harm and is told by its count
+    /// (`on conflict do nothing`).
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn once(
+        &self,
+        name: &'static str,
+        statement: &'static Statement,
+        args: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => {
+                let unit = sqlite.write(name, move |tx: &mut Tx| {
+                    let args = args.clone();
+                    Box::pin(async move { tx.execute(statement, &args).await })
+                });
+                unit.await
+            }
+            Engine::Postgres(postgres) => postgres.once(statement, args).await,
+        }
+    }
+
     /// Runs a unit that only reads.
     ///
     /// # Errors

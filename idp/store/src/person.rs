@@ -80,6 +80,13 @@ statement!(
      values ($1, $2, $3, $4, $5, 'alive', $5)"
 );
 statement!(FIND, "select id, record, proofing, proofed_at, status from person where id = $1");
+// One statement, because userinfo and every ID token ask it.
+statement!(
+    CLAIMS,
+    "select p.id, p.record, p.proofing, p.proofed_at, p.status, a.state, a.language, a.phone,
+     a.phone_verified_at, a.email, a.user_name
+     from account a join person p on p.id = a.person_id where a.person_id = $1"
+);
 statement!(ID_BY_NUMBER, "select id from person where number_index = $1");
 statement!(
     RAISE,
@@ -241,9 +248,11 @@ pub struct PersonClaims {
 /// # Errors
 /// As the database says.
 pub async fn claims(tx: &mut Tx, id: &str) -> Result<Option<PersonClaims>, StoreError> {
-    let Some(person) = find(tx, id).await? else { return Ok(None) };
-    let Some(account) = crate::account::find(tx, id).await? else { return Ok(None) };
-    let contacts = crate::account::contacts(tx, id).await?;
+    let Some(row) = tx.optional(&CLAIMS, args![id]).await? else { return Ok(None) };
+    let person = opened(tx, &row)?;
+    let account_state = AccountState::from_code(&row.text("state")?)
+        .ok_or_else(|| StoreError::Data("account.state".to_owned()))?;
+    let contacts = crate::account::opened(tx, &row)?;
     let record = person.record;
     Ok(Some(PersonClaims {
         sex: if record.sex == "male" { "M" } else { "F" },
@@ -255,10 +264,10 @@ pub async fn claims(tx: &mut Tx, id: &str) -> Result<Option<PersonClaims>, Store
         phone: contacts.phone,
         email: contacts.email,
         address: record.address,
-        locale: account.language.clone(),
+        locale: row.text_opt("language")?,
         proofing: u8::try_from(person.proofing.level()).unwrap_or(1),
         updated_at: person.proofed_at,
-        account_state: account.state,
+        account_state,
         person_status: person.status,
     }))
 }

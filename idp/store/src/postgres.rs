@@ -8,8 +8,11 @@ use sqlx::{
     Arguments as _, Column as _, Executor as _, PgConnection, PgPool, Row as _, TypeInfo as _,
 };
 
+use self::once::Once;
 use crate::db::{Tx, TxEngine, Unit};
 use crate::{Row, Statement, StoreError, Value, Vault};
+
+mod once;
 
 /// How often a unit is run at least before a lost race is an error.
 const ATTEMPTS: u32 = 8;
@@ -19,6 +22,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
     /// More than there are connections, all of which may have died with the server.
     attempts: u32,
+    once: Once,
 }
 
 impl Postgres {
@@ -31,7 +35,8 @@ impl Postgres {
             .connect(url)
             .await
             .map_err(failed)?;
-        Ok(Self { pool, attempts: ATTEMPTS.max(connections + 2) })
+        let attempts = ATTEMPTS.max(connections + 2);
+        Ok(Self { once: Once::start(pool.clone(), attempts), pool, attempts })
     }
 
     pub(crate) async fn write<T, E, F>(
@@ -87,6 +92,14 @@ impl Postgres {
             tracing::debug!(name, attempt, "a unit of work lost a race and runs again");
             attempt += 1;
         }
+    }
+
+    pub(crate) async fn once(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        self.once.execute(statement, args).await
     }
 
     pub(crate) async fn read<T, E, F>(

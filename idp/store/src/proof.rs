@@ -1,6 +1,6 @@
 //! DPoP proofs that were used: each is good for one request (RFC 9449 §11.1).
 
-use crate::{StoreError, Tx, args, statement};
+use crate::{Db, StoreError, Tx, args, statement};
 
 statement!(
     USE,
@@ -17,10 +17,10 @@ statement!(
 ///
 /// # Errors
 /// As the database says.
-pub async fn spend(tx: &mut Tx, jkt: &str, jti: &str, expires_at: i64) -> Result<bool, StoreError> {
+pub async fn spend(db: &Db, jkt: &str, jti: &str, expires_at: i64) -> Result<bool, StoreError> {
     // Rows live for minutes: the table stays small, and its keys need no order.
-    let id = tx.vault().blind("dpop.jti", &format!("{jkt} {jti}"));
-    Ok(tx.execute(&USE, args![id, expires_at]).await? == 1)
+    let id = db.vault().blind("dpop.jti", &format!("{jkt} {jti}"));
+    Ok(db.once("proof", &USE, args![id, expires_at].to_vec()).await? == 1)
 }
 
 /// Forgets up to 200 that nobody could use any more before `before`.

@@ -1,7 +1,7 @@
 //! What may be seen once: client assertions; and what may not be seen any more: revoked access
 //! tokens.
 
-use crate::{StoreError, Tx, args, statement};
+use crate::{Db, StoreError, Tx, args, statement};
 
 statement!(
     USE_ASSERTION,
@@ -29,13 +29,14 @@ statement!(
 /// # Errors
 /// As the database says.
 pub async fn assertion(
-    tx: &mut Tx,
+    db: &Db,
     client_id: &str,
     jti: &str,
     expires_at: i64,
 ) -> Result<bool, StoreError> {
-    let hash = tx.vault().blind("assertion.jti", jti);
-    Ok(tx.execute(&USE_ASSERTION, args![client_id, hash, expires_at]).await? == 1)
+    let hash = db.vault().blind("assertion.jti", jti);
+    let row = args![client_id, hash, expires_at].to_vec();
+    Ok(db.once("assertion", &USE_ASSERTION, row).await? == 1)
 }
 
 /// Revokes one access token until it would have expired.

@@ -9,6 +9,7 @@ mod browser;
 mod process;
 mod sample;
 mod scenario;
+mod secured;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

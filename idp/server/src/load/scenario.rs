@@ -1,7 +1,6 @@
 //! What is asked, step by step. An answer that is not exactly the expected one is an error.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::browser::{self, Browser};
+use super::secured::moment;
 
 /// Where to, and as whom.
 #[derive(Debug, Clone)]
@@ -51,6 +51,10 @@ pub enum Scenario {
     SignIn,
     /// The same by a person who is signed in: request, code, tokens, no password.
     SingleSignOn,
+    /// A token bound to a key by a fresh proof (DPoP).
+    Dpop,
+    /// A request pushed by its client (PAR).
+    Pushed,
     /// A token introspected by its client.
     Introspection,
     /// Claims of a person by access token.
@@ -71,7 +75,7 @@ pub(super) struct Worker {
     turn: usize,
 }
 
-fn told(cause: impl std::fmt::Display) -> String {
+pub(super) fn told(cause: impl std::fmt::Display) -> String {
     cause.to_string()
 }
 
@@ -83,7 +87,7 @@ fn challenge(verifier: &str) -> String {
 const VERIFIER: &str = "load-load-load-load-load-load-load-load-load-0";
 
 impl Target {
-    fn at(&self, path: &str) -> Result<Url, String> {
+    pub(super) fn at(&self, path: &str) -> Result<Url, String> {
         self.issuer.join(path).map_err(told)
     }
 
@@ -126,18 +130,23 @@ impl Target {
         self.redeem(http, page).await
     }
 
+    /// The parameters of an authorization request.
+    pub(super) fn authorization(&self) -> [(&'static str, String); 8] {
+        [
+            ("response_type", "code".to_owned()),
+            ("client_id", self.client.0.clone()),
+            ("redirect_uri", self.redirect_uri.clone()),
+            ("scope", "openid profile".to_owned()),
+            ("state", "load".to_owned()),
+            ("nonce", "load".to_owned()),
+            ("code_challenge", challenge(VERIFIER)),
+            ("code_challenge_method", "S256".to_owned()),
+        ]
+    }
+
     fn request(&self) -> Result<Url, String> {
         let mut address = self.at("/oauth2/authorize")?;
-        address.query_pairs_mut().extend_pairs([
-            ("response_type", "code"),
-            ("client_id", &self.client.0),
-            ("redirect_uri", &self.redirect_uri),
-            ("scope", "openid profile"),
-            ("state", "load"),
-            ("nonce", "load"),
-            ("code_challenge", &challenge(VERIFIER)),
-            ("code_challenge_method", "S256"),
-        ]);
+        address.query_pairs_mut().extend_pairs(self.authorization());
         Ok(address)
     }
 
@@ -180,12 +189,11 @@ impl Target {
     }
 
     /// A token by a signed assertion (RFC 7523 §2.2), a fresh one each time.
-    #[allow(clippy::disallowed_methods)] // A driver of another process: its clock is the world's.
     async fn asserted(&self, http: &Client, turn: usize) -> Result<(), String> {
         let (client, signer) = self.signing.as_ref();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(told)?;
+        let (now, jti) = moment(turn)?;
         let claims = json!({"iss": client, "sub": client, "aud": self.issuer_text(),
-            "exp": now.as_secs() + 60, "jti": format!("{turn}.{}", now.as_nanos())});
+            "exp": now + 60, "jti": jti});
         let assertion = signer.sign("client-authentication+jwt", &claims).map_err(told)?;
         let form = [
             ("grant_type", "client_credentials"),
@@ -199,7 +207,7 @@ impl Target {
     }
 
     /// The issuer as it names itself, without the slash that an address ends with.
-    fn issuer_text(&self) -> &str {
+    pub(super) fn issuer_text(&self) -> &str {
         self.issuer.as_str().trim_end_matches('/')
     }
 
@@ -249,6 +257,8 @@ impl Scenario {
             Self::Refresh => "refresh",
             Self::SignIn => "sign-in",
             Self::SingleSignOn => "single-sign-on",
+            Self::Dpop => "dpop",
+            Self::Pushed => "pushed",
             Self::Introspection => "introspection",
             Self::Userinfo => "userinfo",
             Self::Page => "page",
@@ -319,6 +329,8 @@ impl Scenario {
             Self::Userinfo => target.claims(http, &worker.token).await,
             Self::Discovery => target.read(http, "/.well-known/openid-configuration").await,
             Self::ClientAssertion => target.asserted(http, worker.turn).await,
+            Self::Dpop => target.bound(http, worker.turn).await,
+            Self::Pushed => target.pushed(http).await,
             Self::Introspection => {
                 let form = [("token", worker.token.as_str())];
                 let about = target.form(http, "/oauth2/introspect", &form).await?;

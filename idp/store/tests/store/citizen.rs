@@ -295,7 +295,7 @@ async fn what_nobody_looks_at_any_more_is_removed(fresh: Fresh) {
         .unwrap_or_else(|error: StoreError| panic!("{error}"));
     let mut removed = Vec::new();
     for now in [100, 101, 101] {
-        removed.push(write!(fresh, |tx| prune::step(tx, now).await).unwrap());
+        removed.push(write!(fresh, |tx| prune::round(tx, now).await).unwrap());
     }
     // Not before their time; and in steps, so that a flood's leavings keep nobody waiting.
     assert_eq!(removed, [0, 5, 0]);
@@ -317,7 +317,7 @@ async fn what_nobody_looks_at_any_more_is_removed(fresh: Fresh) {
     }
     let mut removed = Vec::new();
     for _ in 0..4 {
-        removed.push(write!(fresh, |tx| prune::step(tx, 201).await).unwrap());
+        removed.push(write!(fresh, |tx| prune::round(tx, 201).await).unwrap());
     }
     assert_eq!(removed, [200, 200, 100, 0]);
 }

@@ -145,6 +145,57 @@ async fn a_restarted_server_is_met_again_without_an_error(fresh: Fresh) {
     assert_eq!(get(&fresh, "11").await, Some(1));
 }
 
+statement!(
+    ONCE,
+    "insert into audit_head (person_id, n, hash, mac) values ($1, $2, 'h', '')
+     on conflict (person_id) do nothing"
+);
+statement!(
+    WRONG,
+    "insert into audit_head (person_id, n, hash, mac) values ($1, $2, null, '')
+     on conflict (person_id) do nothing"
+);
+
+/// Many single statements at once, some of the same key, some that the engine refuses.
+async fn single_statements_share_a_commit_and_no_fault(fresh: Fresh) {
+    let tasks = (0..60_usize).map(|n| {
+        let db = fresh.db.clone();
+        tokio::spawn(async move {
+            let statement = if n % 20 == 7 { &WRONG } else { &ONCE };
+            db.once("once", statement, args![format!("{}", n % 30), 1_i64].to_vec()).await
+        })
+    });
+    let (mut first, mut again, mut refused) = (0, 0, 0);
+    for task in tasks.collect::<Vec<_>>() {
+        match task.await.unwrap() {
+            Ok(1) => first += 1,
+            Ok(_) => again += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    // Each key has two; of the three refused ones the other counts alone.
+    assert_eq!((first, again, refused), (30, 27, 3));
+    assert_eq!((get(&fresh, "17").await, get(&fresh, "7").await), (Some(1), Some(1)));
+}
+
+async fn a_restarted_server_takes_single_statements_again(fresh: Fresh) {
+    side_by_side(&fresh, 0).await;
+    fresh
+        .db
+        .read::<_, StoreError, _>("cut", |tx| Box::pin(async move { tx.all(&CUT, args![]).await }))
+        .await
+        .unwrap();
+    let tasks = (6..12).map(|n| {
+        let db = fresh.db.clone();
+        tokio::spawn(
+            async move { db.once("once", &ONCE, args![n.to_string(), 1_i64].to_vec()).await },
+        )
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap().unwrap(), 1);
+    }
+}
+
 async fn two_processes_share_a_file(fresh: Fresh) {
     let Some(directory) = &fresh.file else { return };
     let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
@@ -180,6 +231,8 @@ crate::on_both! {
     swallowed => super::a_swallowed_failure_is_not_acknowledged;
     waiting => super::a_unit_that_waits_for_the_world_is_an_error_and_not_a_hang;
     restarted => super::a_restarted_server_is_met_again_without_an_error;
+    single => super::single_statements_share_a_commit_and_no_fault;
+    single_restarted => super::a_restarted_server_takes_single_statements_again;
     shared => super::two_processes_share_a_file;
     statements => super::every_statement_is_understood;
 }

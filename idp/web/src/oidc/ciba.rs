@@ -100,15 +100,9 @@ async fn opened(state: &State, known: &Known, body: &Parameters) -> Result<Param
     let keys = client_keys::for_jwt(state, client, text).await;
     let (issuer, now) = (&state.settings.issuer, state.now() / 1000);
     let signed = rules::open(client, text, &keys, issuer, now)?;
-    let (id, jti) = (client.client_id.clone(), format!("ciba {}", signed.jti));
     let until = signed.expires.saturating_mul(1000);
-    let first: bool = state
-        .db
-        .write("ciba_jti", move |tx: &mut Tx| {
-            let (id, jti) = (id.clone(), jti.clone());
-            Box::pin(async move { idp_store::single_use::assertion(tx, &id, &jti, until).await })
-        })
-        .await?;
+    let (id, jti) = (&client.client_id, format!("ciba {}", signed.jti));
+    let first = idp_store::single_use::assertion(&state.db, id, &jti, until).await?;
     if !first {
         return Err(ProtocolError::invalid_request("The request was sent before.").into());
     }

@@ -8,7 +8,6 @@ use idp_protocol::client::AuthMethod;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::token::Presented;
 use idp_protocol::{ProtocolError, assertion, compare};
-use idp_store::Tx;
 
 use super::client_keys;
 use super::reply::Failure;
@@ -100,15 +99,9 @@ async fn asserted(
     audiences.extend(here.iter().map(String::as_str));
     let keys = client_keys::for_jwt(state, &known.client, text).await;
     let checked = assertion::check(&known.client, &keys, text, &audiences, state.now() / 1000)?;
-    let (id, jti) = (known.client.client_id.clone(), checked.jti);
     let until = checked.expires.saturating_mul(1000);
-    let first: bool = state
-        .db
-        .write("assertion", move |tx: &mut Tx| {
-            let (id, jti) = (id.clone(), jti.clone());
-            Box::pin(async move { idp_store::single_use::assertion(tx, &id, &jti, until).await })
-        })
-        .await?;
+    let (id, jti) = (&known.client.client_id, &checked.jti);
+    let first = idp_store::single_use::assertion(&state.db, id, jti, until).await?;
     // RFC 7523 §3, item 7; attacks row 16.
     if first { Ok(()) } else { Err(REFUSED.into()) }
 }

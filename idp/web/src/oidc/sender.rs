@@ -10,7 +10,6 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use idp_protocol::dpop::{self, Expected, Proof};
 use idp_protocol::{ErrorCode, ProtocolError, compare};
-use idp_store::Tx;
 
 use super::issue::Binding;
 use super::reply::Failure;
@@ -96,17 +95,8 @@ pub(crate) async fn proven(
 
 /// RFC 9449 §11.1: a proof that somebody else read is of no use to them (attacks row 15).
 async fn spend(state: &State, proof: &Proof) -> Result<(), Failure> {
-    let proof = proof.clone();
     let until = proof.issued.saturating_add(dpop::WINDOW + 1).saturating_mul(1000);
-    let first: bool = state
-        .db
-        .write("proof", move |tx: &mut Tx| {
-            let proof = proof.clone();
-            Box::pin(
-                async move { idp_store::proof::spend(tx, &proof.jkt, &proof.jti, until).await },
-            )
-        })
-        .await?;
+    let first = idp_store::proof::spend(&state.db, &proof.jkt, &proof.jti, until).await?;
     if first {
         return Ok(());
     }

@@ -209,7 +209,7 @@ async fn what_has_expired_is_removed_in_steps(house: House) {
             .state
             .db
             .write("test", move |tx: &mut idp_store::Tx| {
-                Box::pin(async move { idp_store::prune::step(tx, at).await })
+                Box::pin(async move { idp_store::prune::round(tx, at).await })
             })
             .await
             .unwrap()
