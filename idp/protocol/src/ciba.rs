@@ -11,6 +11,7 @@ use crate::jose::{self, Algorithm, Unverified};
 use crate::metadata::Offer;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
+use crate::target::Targets;
 use crate::{ErrorCode, ProtocolError, request_object};
 
 /// Name of the grant (CIBA Core §10.1).
@@ -49,6 +50,8 @@ impl std::fmt::Debug for Hint {
 pub struct Request {
     /// Scopes that the client may ask for.
     pub scope: Scope,
+    /// Resources and details asked for.
+    pub targets: Targets,
     /// Levels asked for.
     pub acr: Wanted,
     /// Who is meant.
@@ -134,13 +137,19 @@ pub fn open(
 ///
 /// # Errors
 /// The code that CIBA Core §13 has for it.
-pub fn check(client: &Client, parameters: &Parameters) -> Result<Request, ProtocolError> {
+pub fn check(
+    client: &Client,
+    parameters: &Parameters,
+    issuer: &str,
+) -> Result<Request, ProtocolError> {
     let asked = Scope::parse(parameters.get("scope").unwrap_or_default())?;
     // CIBA Core §7.1: openid must be there; officers are met at work.
     let scope = asked.only(&client.scopes()).without("staff");
     if !scope.has("openid") {
         return Err(ProtocolError::invalid_scope("The scope openid is missing."));
     }
+    // CIBA Core §7.1 leaves room for other parameters: RFC 8707 §2, RFC 9396 §3.
+    let targets = Targets::read(client, parameters, issuer)?;
     let notification_token = notification_token(client, parameters)?;
     let hint = hint(parameters)?;
     // CIBA Core §7.1: no user codes are kept here, and none was offered.
@@ -158,7 +167,7 @@ pub fn check(client: &Client, parameters: &Parameters) -> Result<Request, Protoc
             .min(LIFE),
     };
     let acr = acr::wanted(parameters.get("acr_values"));
-    Ok(Request { scope, acr, hint, binding_message, life, notification_token })
+    Ok(Request { scope, targets, acr, hint, binding_message, life, notification_token })
 }
 
 /// CIBA Core §7.1: required of a client that is pinged, and never guessed.
@@ -209,7 +218,7 @@ fn message(text: &str) -> Result<String, ProtocolError> {
 #[must_use]
 pub fn request(
     client: &Client,
-    scope: Scope,
+    (scope, targets): (Scope, Targets),
     acr: Wanted,
     subject: String,
     id: String,
@@ -233,8 +242,8 @@ pub fn request(
         // Only who was meant may answer.
         id_token_hint: Some(subject),
         code_challenge: None,
-        resources: Vec::new(),
-        authorization_details: Vec::new(),
+        resources: targets.resources,
+        authorization_details: targets.authorization_details,
         dpop_jkt: None,
         device: None,
         pushed: None,

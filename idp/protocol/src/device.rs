@@ -8,6 +8,7 @@ use crate::claims::ClaimsRequest;
 use crate::client::Client;
 use crate::metadata::Offer;
 use crate::scope::Scope;
+use crate::target::Targets;
 
 /// Name of the grant (RFC 8628 §3.4).
 pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -63,7 +64,12 @@ pub fn typed(text: &str) -> Option<String> {
 /// The request that the person decides about at our pages. It has no redirect URI: its answer goes
 /// to the device.
 #[must_use]
-pub fn request(client: &Client, scope: Scope, device: String) -> AuthorizationRequest {
+pub fn request(
+    client: &Client,
+    scope: Scope,
+    targets: Targets,
+    device: String,
+) -> AuthorizationRequest {
     AuthorizationRequest {
         client_id: client.client_id.clone(),
         redirect_uri: String::new(),
@@ -82,8 +88,8 @@ pub fn request(client: &Client, scope: Scope, device: String) -> AuthorizationRe
         login_hint: None,
         id_token_hint: None,
         code_challenge: None,
-        resources: Vec::new(),
-        authorization_details: Vec::new(),
+        resources: targets.resources,
+        authorization_details: targets.authorization_details,
         dpop_jkt: None,
         device: Some(device),
         pushed: None,

@@ -3,14 +3,43 @@
 //! Every client may have tokens for this provider's own API, which the issuer names. For others
 //! it may where the operator has registered them in its `resources`.
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use crate::client::Client;
 use crate::parameters::Parameters;
-use crate::{ErrorCode, ProtocolError};
+use crate::{ErrorCode, ProtocolError, details};
 
 /// Resources of one request (attacks row 42).
 const MOST: usize = 8;
+
+/// What a request wants beside a scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// Resources for which tokens are wanted; none: our own (RFC 8707 §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What is asked for in particular (RFC 9396 §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<Value>,
+}
+
+impl Targets {
+    /// Reads them of any request that a person decides about (RFC 8707 §2, RFC 9396 §3).
+    ///
+    /// # Errors
+    /// `invalid_target` or `invalid_authorization_details`.
+    pub fn read(
+        client: &Client,
+        parameters: &Parameters,
+        issuer: &str,
+    ) -> Result<Self, ProtocolError> {
+        let sent = parameters.get("authorization_details");
+        let authorization_details = details::read(client, sent, issuer)?;
+        Ok(Self { resources: read(client, parameters, issuer)?, authorization_details })
+    }
+}
 
 fn refuse(description: &'static str) -> ProtocolError {
     ProtocolError::new(ErrorCode::InvalidTarget, description)

@@ -2,6 +2,7 @@
 
 use idp_protocol::acr::Wanted;
 use idp_protocol::scope::Scope;
+use idp_protocol::target::Targets;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Pace;
@@ -64,6 +65,9 @@ statement!(
 pub struct Asked {
     /// Scopes that the client may ask for.
     pub scope: Scope,
+    /// Resources and details.
+    #[serde(default)]
+    pub targets: Targets,
     /// Levels asked for.
     pub acr: Wanted,
     /// Shown to the person.

@@ -1,6 +1,7 @@
 //! Device authorizations: one row from the device's request to its tokens.
 
 use idp_protocol::scope::Scope;
+use idp_protocol::target::Targets;
 use serde::{Deserialize, Serialize};
 
 use crate::{Row, StoreError, Tx, args, statement};
@@ -56,6 +57,9 @@ statement!(
 pub struct Asked {
     /// Scopes that the client may ask for.
     pub scope: Scope,
+    /// Resources and details.
+    #[serde(default)]
+    pub targets: Targets,
     /// Network of the device, or of the server that asked for it.
     pub network: String,
 }

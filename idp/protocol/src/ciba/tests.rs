@@ -17,7 +17,7 @@ fn client(more: &Value) -> Client {
 
 fn checked(query: &str) -> Result<Request, ErrorCode> {
     let parameters = Parameters::parse(query.as_bytes()).unwrap();
-    check(&client(&json!({})), &parameters).map_err(|error| error.code)
+    check(&client(&json!({})), &parameters, ISSUER).map_err(|error| error.code)
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn ciba_7_1_a_client_that_is_pinged_says_with_what() {
     ] {
         let query = format!("scope=openid&login_hint=x{query}");
         let parameters = Parameters::parse(query.as_bytes()).unwrap();
-        assert_eq!(check(&ping, &parameters).is_ok(), passes, "{query}");
+        assert_eq!(check(&ping, &parameters, ISSUER).is_ok(), passes, "{query}");
     }
 }
 
@@ -67,7 +67,7 @@ fn fapi_ciba_5_2_2_a_signed_request_is_held_to_every_claim() {
         |claims: &Value| open(&client, &signer.sign("JWT", claims).unwrap(), &keys, ISSUER, NOW);
     let signed = open(&good).unwrap();
     assert_eq!((signed.jti.as_str(), signed.parameters.get("login_hint")), ("1", Some("x")));
-    assert_eq!(check(&client, &signed.parameters).unwrap().life, 10, "a number");
+    assert_eq!(check(&client, &signed.parameters, ISSUER).unwrap().life, 10, "a number");
     for (name, value) in [
         ("iss", Value::Null),
         ("iss", json!("b")),
@@ -107,7 +107,7 @@ proptest! {
         let plain = client(&json!({}));
         prop_assert!(open(&plain, &text, &[], ISSUER, NOW).is_err());
         if let Ok(parameters) = Parameters::parse(&bytes) {
-            let _ = check(&plain, &parameters);
+            let _ = check(&plain, &parameters, ISSUER);
         }
     }
 }

@@ -56,7 +56,7 @@ async fn answer(
     // CIBA Core §7.1.1: what counts, and whether the client has signed it.
     let parameters = opened(state, &known, &body).await?;
     // CIBA Core §7.1, §7.2.
-    let asked = rules::check(&known.client, &parameters)?;
+    let asked = rules::check(&known.client, &parameters, &state.settings.issuer)?;
     let person = meant(state, &known, &asked.hint).await?;
     let (token, life) = (state.ambient.token(PREFIX), asked.life);
     let row = Backchannel {
@@ -80,6 +80,7 @@ async fn answer(
 fn remembered(asked: Request, auth_req_id: String) -> Asked {
     Asked {
         scope: asked.scope,
+        targets: asked.targets,
         acr: asked.acr,
         binding_message: asked.binding_message,
         ping: asked.notification_token.map(|token| Ping { token, auth_req_id }),

@@ -6,6 +6,7 @@ use axum::extract;
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use idp_protocol::scope::Scope;
+use idp_protocol::target::Targets;
 use idp_protocol::{ProtocolError, device as rules};
 use idp_store::device::{Asked, Device};
 use idp_store::{StoreError, Tx, throttle};
@@ -57,13 +58,15 @@ async fn answer(
     if !known.client.may(rules::GRANT) {
         return Err(ProtocolError::unauthorized_client("The client may not use this grant.").into());
     }
-    let scope = scope(&known, body.get("scope"))?;
+    // RFC 8628 §3.1 leaves room for other parameters: RFC 8707 §2, RFC 9396 §3.
+    let targets = Targets::read(&known.client, &body, &state.settings.issuer)?;
+    let scope = scope(&known, body.get("scope"), !targets.authorization_details.is_empty())?;
     let token = state.ambient.token(PREFIX);
     let device = Device {
         id: token.id.clone(),
         secret_hash: token.stored(),
         client_id: known.client.client_id.clone(),
-        asked: Asked { scope, network: network.to_owned() },
+        asked: Asked { scope, targets, network: network.to_owned() },
         state: String::new(),
         grant_id: None,
         created_at: state.now(),
@@ -84,14 +87,16 @@ async fn answer(
 }
 
 /// What may be asked for (RFC 6749 §3.3): nothing beyond the registration; without a wish, all of
-/// it. An officer is met at work, never at a device.
-fn scope(known: &Known, asked: Option<&str>) -> Result<Scope, Failure> {
+/// it, or none beside authorization details, which are a wish of their own (RFC 9396 §3). An officer
+/// is met at work, never at a device.
+fn scope(known: &Known, asked: Option<&str>, detailed: bool) -> Result<Scope, Failure> {
     let registered = known.client.scopes().without("staff");
     let scope = match asked {
         Some(asked) => Scope::parse(asked)?.only(&registered),
+        None if detailed => Scope::default(),
         None => registered,
     };
-    if scope.is_empty() {
+    if scope.is_empty() && !detailed {
         let text = "No scope that this client may ask for.";
         return Err(ProtocolError::invalid_scope(text).into());
     }

@@ -76,7 +76,7 @@ fn citizen(page: &Page) -> bool {
 }
 
 /// The line of a group; that of authorization details names what they open (RFC 9396 §3).
-fn asked(lang: Lang, group: &str, flow: &Flow) -> ClaimLine {
+pub(crate) fn asked(lang: Lang, group: &str, flow: &Flow) -> ClaimLine {
     let shown = line(lang, group);
     if group != details::GROUP {
         return shown;

@@ -9,7 +9,7 @@ use idp_protocol::device as rules;
 use idp_store::device::Device;
 use idp_store::{StoreError, Tx, throttle};
 
-use super::consent::{flow_of, line, partner};
+use super::consent::{self, flow_of, partner};
 use super::form::{Field, Fields};
 use super::page::{Form, Page};
 use super::reply::{self, Forms, see_other, with_cookie};
@@ -88,7 +88,8 @@ async fn take(page: &Page, text: &str) -> Result<Response, StoreError> {
     let Some(known) = page.state.clients.find(&page.state, &device.client_id).await? else {
         return Ok(wrong(page));
     };
-    let request = rules::request(&known.client, device.asked.scope, device.id);
+    let asked = device.asked;
+    let request = rules::request(&known.client, asked.scope, asked.targets, device.id);
     match flow::begin(&page.state, &page.headers, &page.network, request).await? {
         Begun::Kept(id, cookies) => {
             let onward = see_other(&format!("/oauth2/authorize/{id}"));
@@ -174,7 +175,7 @@ pub(crate) async fn show_confirm(mut page: Page) -> Response {
             (page.t("device-fact-network"), place(&page, &device, elsewhere)),
         ],
         lead: page.lang.with("device-confirm-lead", &[("partner", &name)]),
-        lines: flow.asks().iter().map(|group| line(page.lang, group)).collect(),
+        lines: flow.asks().iter().map(|group| consent::asked(page.lang, group, &flow)).collect(),
         action: Page::address("/device/confirm", Some(&flow.id)),
         buttons: vec![
             button("yes", "device-yes", "button-primary"),

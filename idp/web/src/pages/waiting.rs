@@ -13,7 +13,7 @@ use idp_store::backchannel::Backchannel;
 use idp_store::{StoreError, Tx};
 
 use super::account::citizen;
-use super::consent::{flow_of, line, partner};
+use super::consent::{self, flow_of, partner};
 use super::form::Fields;
 use super::page::Page;
 use super::reply::{self, Forms, see_other, with_cookie};
@@ -96,7 +96,8 @@ async fn begin(page: &Page, person: &str, id: &str) -> Result<Response, StoreErr
     };
     let who = Who::Citizen(person.to_owned());
     let sub = subject::of(&page.state, &known.client, &who);
-    let request = rules::request(&known.client, asked.asked.scope, asked.asked.acr, sub, asked.id);
+    let wanted = (asked.asked.scope, asked.asked.targets);
+    let request = rules::request(&known.client, wanted, asked.asked.acr, sub, asked.id);
     match flow::begin(&page.state, &page.headers, &page.network, request).await? {
         Begun::Kept(id, cookies) => {
             let onward = see_other(&format!("/oauth2/authorize/{id}"));
@@ -162,7 +163,7 @@ pub(crate) async fn show_confirm(mut page: Page) -> Response {
         elsewhere: false,
         facts,
         lead: page.lang.with("ciba-confirm-lead", &[("partner", &name)]),
-        lines: flow.asks().iter().map(|group| line(page.lang, group)).collect(),
+        lines: flow.asks().iter().map(|group| consent::asked(page.lang, group, &flow)).collect(),
         action: Page::address("/account/requests/confirm", Some(&flow.id)),
         buttons: vec![
             button("allow", "ciba-yes", "button-primary"),

@@ -28,3 +28,4 @@ mod shown;
 mod site;
 mod targets;
 mod verified;
+mod waiting;

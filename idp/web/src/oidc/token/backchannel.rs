@@ -44,7 +44,9 @@ pub(super) async fn redeem(state: &State, asker: &Asker, text: &str) -> Result<A
             })
         })
         .await?;
-    let grant = outcome?;
+    let mut grant = outcome?;
+    // RFC 8707 §2.2, RFC 9396 §6.1.
+    asker.wish.narrow(&mut grant.detail)?;
     let scope = Scope::parse(&grant.detail.scope)?;
     let issue = Issue {
         client,
