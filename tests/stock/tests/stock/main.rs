@@ -11,6 +11,7 @@ mod key;
 mod node;
 mod play;
 mod provider;
+mod rust;
 mod stories;
 
 /// Makes a test of each story, told by a library on each database.

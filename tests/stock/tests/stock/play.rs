@@ -18,6 +18,9 @@ use url::Url;
 use crate::key::Key;
 use crate::provider::{Person, Provider};
 
+/// How long a program may think between two lines: other builds may have the machine meanwhile.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// A program that is there to be run.
 pub(crate) struct Library {
     /// Interpreter and program.
@@ -103,8 +106,8 @@ impl Stage {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut opened = Vec::new();
         let done = loop {
-            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
-            let Some(line) = line.expect("a line within a minute").unwrap() else {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+            let Some(line) = line.expect("a line in good time").unwrap() else {
                 let said = child.wait_with_output().await.unwrap().stderr;
                 let said = String::from_utf8_lossy(&said);
                 panic!("{story} ended early: {said}\nprovider: {}", self.provider.log());
