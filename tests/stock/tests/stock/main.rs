@@ -11,6 +11,7 @@ mod key;
 mod node;
 mod play;
 mod provider;
+mod python;
 mod rust;
 mod stories;
 
