@@ -201,6 +201,9 @@ pub struct Client {
     /// Resources, besides our own, for which it may have tokens (RFC 8707 §2); the operator's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// Clients that may act with its tokens (RFC 8693 §4.4); the operator's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_act: Vec<String>,
     /// Its tokens are always bound by DPoP (RFC 9449 §5.2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub dpop_bound_access_tokens: bool,

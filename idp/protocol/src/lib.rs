@@ -14,6 +14,7 @@ pub mod details;
 pub mod device;
 pub mod dpop;
 pub mod error;
+pub mod exchange;
 pub mod hint;
 pub mod jose;
 pub mod jwe;

@@ -43,6 +43,7 @@ const PARTS: &[Part] = &[
     crate::details::metadata,
     crate::device::metadata,
     crate::dpop::metadata,
+    crate::exchange::metadata,
     crate::jwe::metadata,
     crate::logout::metadata,
     crate::verified::metadata,

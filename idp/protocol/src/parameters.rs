@@ -10,10 +10,11 @@ const LONGEST: usize = 8 * 1024;
 /// Bytes of a whole request as it was sent.
 const LARGEST: usize = 64 * 1024;
 
-/// The one parameter that may stand more than once (RFC 8707 §2).
+/// The parameters that may stand more than once (RFC 8707 §2, RFC 8693 §2.1).
 const RESOURCE: &str = "resource";
+const AUDIENCE: &str = "audience";
 
-/// Decoded parameters in the order of their arrival, each name once but `resource`.
+/// Decoded parameters in the order of their arrival, each name once but `resource` and `audience`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -58,8 +59,9 @@ impl Parameters {
                 return Err(ProtocolError::invalid_request("The request is too large."));
             }
             // RFC 6749 §3.1: parameters must not be included more than once; RFC 8707 §2: but
-            // resources.
-            if name != RESOURCE && found.iter().any(|(known, _)| *known == name) {
+            // resources; RFC 8693 §2.1: and audiences.
+            let many = [RESOURCE, AUDIENCE].contains(&name.as_str());
+            if !many && found.iter().any(|(known, _)| *known == name) {
                 return Err(ProtocolError::invalid_request("A parameter is repeated."));
             }
             found.push((name, value));
@@ -69,7 +71,16 @@ impl Parameters {
 
     /// The resources that are asked for (RFC 8707 §2), in order.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
-        let named = self.0.iter().filter(|(name, _)| name == RESOURCE);
+        self.every(RESOURCE)
+    }
+
+    /// The audiences that are asked for (RFC 8693 §2.1), in order.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.every(AUDIENCE)
+    }
+
+    fn every(&self, wanted: &'static str) -> impl Iterator<Item = &str> {
+        let named = self.0.iter().filter(move |(name, _)| name == wanted);
         named.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 

@@ -71,7 +71,9 @@ pub fn read(
     issuer: &str,
 ) -> Result<Vec<String>, ProtocolError> {
     let mut resources: Vec<String> = Vec::new();
-    for sent in parameters.resources() {
+    // RFC 8693 §2.1: an exchange may name them as audiences, too; here both are the same names.
+    let exchange = parameters.get("grant_type") == Some(crate::exchange::GRANT);
+    for sent in parameters.resources().chain(parameters.audiences().filter(|_| exchange)) {
         if !nameable(sent) {
             return Err(refuse("The resource is no absolute URI without a fragment."));
         }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::assertion;
 use crate::client::AuthMethod;
+use crate::exchange::Exchange;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
 use crate::{ErrorCode, ProtocolError};
@@ -161,6 +162,8 @@ pub enum Grant {
         /// What the client was given.
         auth_req_id: String,
     },
+    /// RFC 8693 §2.1.
+    Exchange(Exchange),
     /// RFC 6749 §4.4.2.
     ClientCredentials {
         /// At most what is registered.
@@ -204,6 +207,7 @@ impl Grant {
                     .required("auth_req_id", "The auth_req_id is missing.")?
                     .to_owned(),
             }),
+            crate::exchange::GRANT => Exchange::read(body).map(Self::Exchange),
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
             _ => Err(ProtocolError::new(
                 ErrorCode::UnsupportedGrantType,
@@ -220,6 +224,7 @@ impl Grant {
             Self::Refresh { .. } => "refresh_token",
             Self::Device { .. } => crate::device::GRANT,
             Self::Backchannel { .. } => crate::ciba::GRANT,
+            Self::Exchange(_) => crate::exchange::GRANT,
             Self::ClientCredentials { .. } => "client_credentials",
         }
     }

@@ -22,6 +22,7 @@ const GRANTS: &[&str] = &[
     "client_credentials",
     crate::device::GRANT,
     crate::ciba::GRANT,
+    crate::exchange::GRANT,
 ];
 
 impl Client {
@@ -64,6 +65,9 @@ impl Client {
         // RFC 6749 §4.4: client credentials are for confidential clients only.
         if self.is_public() && self.may("client_credentials") {
             faults.push("A public client cannot use `client_credentials`.".to_owned());
+        }
+        if self.is_public() && self.may(crate::exchange::GRANT) {
+            faults.push("A public client cannot exchange tokens.".to_owned());
         }
         match Scope::parse(&self.scope) {
             Err(_) => faults.push("`scope` is malformed.".to_owned()),

@@ -11,9 +11,10 @@ use crate::metadata::Offer;
 use crate::scope::Scope;
 
 /// Members that only the operator gives: whose house the client is of, under which sector it knows
-/// people, for whose resources it has tokens. What a client says of them is left out, as RFC 7591
+/// people, for whose resources it has tokens, who acts with them. What a client says of them is left out, as RFC 7591
 /// §2 lets a server do with any member.
-const OPERATORS: &[&str] = &["legal_basis", "sector", "sector_identifier", "resources"];
+const OPERATORS: &[&str] =
+    &["legal_basis", "sector", "sector_identifier", "resources", "may_act"];
 /// Members of our answers, which a client sends back (RFC 7592 §2.2).
 const ANSWERED: &[&str] = &[
     "client_id",
@@ -111,6 +112,11 @@ pub fn read(sent: &Value, standing: Standing<'_>) -> Result<Client, Refusal> {
     if client.may(crate::ciba::GRANT) && !standing.vouched && !given {
         return Err(Refusal::because("`grant_types`: the back channel is for known partners."));
     }
+    // Attacks row 39: to act with the tokens of others is the operator's to give.
+    let given = standing.before.is_some_and(|before| before.may(crate::exchange::GRANT));
+    if client.may(crate::exchange::GRANT) && !given {
+        return Err(Refusal::because("`grant_types`: token exchange is the operator's to give."));
+    }
     client.scope = allowed(&client, standing).words().collect::<Vec<_>>().join(" ");
     Ok(client)
 }
@@ -131,8 +137,10 @@ fn keep(members: &mut Map<String, Value>, before: &Client) {
             members.insert(name.to_owned(), json!(value));
         }
     }
-    if !before.resources.is_empty() {
-        members.insert("resources".to_owned(), json!(before.resources));
+    for (name, list) in [("resources", &before.resources), ("may_act", &before.may_act)] {
+        if !list.is_empty() {
+            members.insert(name.to_owned(), json!(list));
+        }
     }
 }
 

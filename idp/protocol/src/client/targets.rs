@@ -17,6 +17,11 @@ impl Client {
         if !self.resources.iter().all(|resource| target::nameable(resource)) {
             faults.push("`resources`: absolute URIs without a fragment.".to_owned());
         }
+        // RFC 8693 §4.4.
+        let id = |id: &String| (1..=200).contains(&id.len()) && *id != self.client_id;
+        if self.may_act.len() > MOST || !self.may_act.iter().all(id) {
+            faults.push("`may_act`: ids of other clients.".to_owned());
+        }
         // RFC 9396 §10.
         for kind in &self.authorization_details_types {
             if !details::TYPES.contains(&kind.as_str()) {
