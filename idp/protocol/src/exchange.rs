@@ -183,7 +183,8 @@ mod tests {
         let mut before = None;
         for step in 0..4 {
             let (owner, next) = (format!("c{step}"), format!("c{}", step + 1));
-            let made = actors(&client(&owner, &[&next]), None, before.as_ref(), &client(&next, &[]));
+            let made =
+                actors(&client(&owner, &[&next]), None, before.as_ref(), &client(&next, &[]));
             before = made.unwrap();
         }
         let chain = json!({"sub": "c4", "act": {"sub": "c3", "act": {"sub": "c2",

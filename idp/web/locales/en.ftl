@@ -235,6 +235,7 @@ trail-unfrozen = Account opened again
 trail-device-allowed = Device signed in
 trail-record-changed = The register changed your record
 trail-token-reused = A site's access was used twice and has been ended
+trail-token-exchanged = A service acted on for you with a site's access
 trail-recovered = Account recovered
 trail-password-changed = Password changed
 trail-phone-moved = The mobile number was taken over by somebody else and is no longer tied to this account

@@ -235,6 +235,7 @@ trail-unfrozen = 账户恢复使用
 trail-device-allowed = 设备登录
 trail-record-changed = 人口登记信息已变更
 trail-token-reused = 网站的访问凭证被重复使用，已经停用
+trail-token-exchanged = 另一服务代您使用了网站的访问权限
 trail-recovered = 找回密码
 trail-password-changed = 修改密码
 trail-phone-moved = 手机号码改由他人使用，已与本账户解除绑定

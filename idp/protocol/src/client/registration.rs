@@ -13,8 +13,7 @@ use crate::scope::Scope;
 /// Members that only the operator gives: whose house the client is of, under which sector it knows
 /// people, for whose resources it has tokens, who acts with them. What a client says of them is left out, as RFC 7591
 /// §2 lets a server do with any member.
-const OPERATORS: &[&str] =
-    &["legal_basis", "sector", "sector_identifier", "resources", "may_act"];
+const OPERATORS: &[&str] = &["legal_basis", "sector", "sector_identifier", "resources", "may_act"];
 /// Members of our answers, which a client sends back (RFC 7592 §2.2).
 const ANSWERED: &[&str] = &[
     "client_id",

@@ -82,10 +82,32 @@ pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands
                     return Ok(if revoked { Stands::No } else { Stands::Client });
                 };
                 let found = idp_store::grant::find_for_token(tx, gid, &access.jti, now).await?;
-                Ok(found.map_or(Stands::No, |grant| Stands::Grant(Box::new(grant))))
+                let Some(grant) = found else { return Ok(Stands::No) };
+                if !access.from.is_empty() && !acting(tx, &access).await? {
+                    return Ok(Stands::No);
+                }
+                Ok(Stands::Grant(Box::new(grant)))
             })
         })
         .await
+}
+
+/// Whether a token that was exchanged still stands: the client that acts is not kept out, and no
+/// token that it was exchanged for is revoked (attacks row 39).
+///
+/// # Errors
+/// As the database says.
+pub(crate) async fn acting(tx: &mut Tx, access: &Access) -> Result<bool, StoreError> {
+    let client = idp_store::client::find(tx, &access.client_id).await?;
+    if client.is_none_or(|client| client.disabled) {
+        return Ok(false);
+    }
+    for jti in &access.from {
+        if idp_store::single_use::is_revoked(tx, jti).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The scheme under which a token came (RFC 6750 §2.1, RFC 9449 §7.1).

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use idp_protocol::exchange::Actor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,6 +31,15 @@ pub(crate) struct Access {
     /// The key to which it is bound.
     #[serde(default)]
     pub(crate) cnf: Option<Binding>,
+    /// Who acts with it (RFC 8693 §4.1).
+    #[serde(default)]
+    pub(crate) act: Option<Actor>,
+    /// Who may (RFC 8693 §4.4).
+    #[serde(default)]
+    pub(crate) may_act: Option<Actor>,
+    /// Tokens that it was exchanged for, the first one first: it falls with each.
+    #[serde(default)]
+    pub(crate) from: Vec<String>,
     /// What it permits in particular (RFC 9396 §9.1).
     #[serde(default)]
     pub(crate) authorization_details: Vec<Value>,
@@ -46,6 +56,14 @@ pub(crate) enum Audience {
 }
 
 impl Audience {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one.clone()],
+            Self::Several(list) => list.clone(),
+        }
+    }
+
     /// Whether a resource is among them.
     pub(crate) fn has(&self, resource: &str) -> bool {
         match self {

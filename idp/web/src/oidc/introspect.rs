@@ -122,6 +122,12 @@ async fn access_token(
         if let Some(cnf) = &access.cnf {
             members.insert("cnf".to_owned(), json!(cnf));
         }
+        // RFC 8693 §4.1, §4.4.
+        for (name, actor) in [("act", &access.act), ("may_act", &access.may_act)] {
+            if let Some(actor) = actor {
+                members.insert(name.to_owned(), json!(actor));
+            }
+        }
         // RFC 9396 §9.2.
         if !access.authorization_details.is_empty() {
             let details = access.authorization_details.clone();

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use idp_protocol::authorize::ResponseType;
 use idp_protocol::client::Client;
+use idp_protocol::exchange::{self, Actor};
 use idp_protocol::jose::Algorithm;
 use idp_protocol::scope::Scope;
 use idp_protocol::target;
@@ -38,6 +39,14 @@ struct Access<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Binding>,
+    /// RFC 8693 §4.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Actor>,
+    /// RFC 8693 §4.4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_act: Option<Actor>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    from: &'a [String],
     /// RFC 9396 §9.1.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     authorization_details: &'a [Value],
@@ -89,6 +98,9 @@ impl Binding {
 #[derive(Serialize)]
 pub(crate) struct Answer {
     access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +157,7 @@ pub(crate) async fn of_grant(state: &State, issue: Issue<'_>) -> Result<Answer, 
     };
     Ok(Answer {
         access_token,
+        issued_token_type: None,
         token_type: binding.token_type(),
         expires_in: state.settings.lifetimes.access_ms / 1000,
         refresh_token,
@@ -222,6 +235,9 @@ async fn access_token(
         auth_time: Some(detail.auth_time),
         acr: Some(&detail.acr),
         cnf: binding.cnf(),
+        act: None,
+        may_act: exchange::may_act(client),
+        from: &[],
         authorization_details: details_of(grant, issuer),
     };
     let ring = state.keys.ring(state).await?;
@@ -233,6 +249,58 @@ async fn access_token(
 fn details_of<'a>(grant: &'a Grant, issuer: &str) -> &'a [Value] {
     let ours = target::audience(&grant.detail.resources, issuer).contains(&issuer);
     if ours { &grant.detail.authorization_details } else { &[] }
+}
+
+/// What an exchange made of another token.
+pub(crate) struct Exchanged<'a> {
+    pub(crate) client: &'a Client,
+    /// The grant of the other token, with what is left of it.
+    pub(crate) grant: &'a Grant,
+    pub(crate) scope: &'a Scope,
+    pub(crate) act: Option<&'a Actor>,
+    /// `jti` of the other token, after those that it came from.
+    pub(crate) from: &'a [String],
+    /// Seconds UTC; not after the other token's.
+    pub(crate) until: i64,
+    pub(crate) binding: &'a Binding,
+}
+
+/// An access token for another (RFC 8693 §2.2): nothing that is written hangs on it.
+pub(crate) async fn exchanged(state: &State, made: Exchanged<'_>) -> Result<Answer, Failure> {
+    let Exchanged { client, grant, scope, act, from, until, binding } = made;
+    let (now, issuer) = (state.now() / 1000, &state.settings.issuer);
+    let who = Who::read(&grant.kind, grant.person_id.clone());
+    let details = details_of(grant, issuer);
+    let claims = Access {
+        iss: issuer,
+        // By the name under which the acting client knows the person.
+        sub: &subject::of(state, client, &who),
+        aud: Audience::of(&grant.detail.resources, issuer),
+        exp: until.min(now + state.settings.lifetimes.access_ms / 1000),
+        iat: now,
+        jti: state.ambient.id(),
+        client_id: &client.client_id,
+        scope: &scope.text(),
+        gid: Some(&grant.id),
+        auth_time: Some(grant.detail.auth_time),
+        acr: Some(&grant.detail.acr),
+        cnf: binding.cnf(),
+        act,
+        may_act: exchange::may_act(client),
+        from,
+        authorization_details: details,
+    };
+    let ring = state.keys.ring(state).await?;
+    Ok(Answer {
+        access_token: ring.signer(Algorithm::Es256)?.sign("at+jwt", &claims)?,
+        issued_token_type: Some(exchange::ACCESS_TOKEN),
+        token_type: binding.token_type(),
+        expires_in: claims.exp - now,
+        refresh_token: None,
+        id_token: None,
+        scope: scope.text(),
+        authorization_details: details.to_vec(),
+    })
 }
 
 /// A token for the client itself (RFC 6749 §4.4.3): nothing is written, no refresh token.
@@ -262,11 +330,15 @@ pub(crate) async fn of_client(
             auth_time: None,
             acr: None,
             cnf: binding.cnf(),
+            act: None,
+            may_act: None,
+            from: &[],
             authorization_details: &[],
         },
     )?;
     Ok(Answer {
         access_token,
+        issued_token_type: None,
         token_type: binding.token_type(),
         expires_in: lifetime,
         refresh_token: None,

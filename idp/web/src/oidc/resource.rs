@@ -104,8 +104,9 @@ pub async fn citizen(
     let line = audit::Line {
         at: state.now(),
         kind: "claims_released",
-        actor: format!("client:{}", grant.client_id),
-        details: json!({ "client": grant.client_id, "claims": [shown] }),
+        // RFC 8693 §4.1: whoever acts, where it is not the partner that she allowed.
+        actor: format!("client:{}", access.client_id),
+        details: json!({ "client": access.client_id, "claims": [shown] }),
     };
     let person = person.clone();
     let open = state

@@ -37,6 +37,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "unfrozen" => "trail-unfrozen",
         "record_changed" => "trail-record-changed",
         "token_reused" => "trail-token-reused",
+        "token_exchanged" => "trail-token-exchanged",
         "recovered" => "trail-recovered",
         "password_changed" => "trail-password-changed",
         "phone_moved" => "trail-phone-moved",

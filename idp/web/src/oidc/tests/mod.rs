@@ -9,6 +9,7 @@ mod codes;
 mod cookies;
 mod devices;
 mod dpop;
+mod exchanging;
 mod fapi2;
 mod floods;
 mod flows;

@@ -4,6 +4,7 @@ mod backchannel;
 mod client_credentials;
 mod code;
 mod device;
+mod exchange;
 mod refresh;
 mod wish;
 
@@ -91,6 +92,7 @@ async fn answer(
         Grant::Backchannel { auth_req_id } => {
             backchannel::redeem(state, &asker, &auth_req_id).await
         }
+        Grant::Exchange(sent) => exchange::exchange(state, &asker, sent).await,
         Grant::ClientCredentials { scope } => client_credentials::issue(state, &asker, scope).await,
     }
 }
