@@ -36,6 +36,7 @@ pub type Part = fn(&Offer) -> Value;
 /// Every feature beside the core, each with its own file.
 #[rustfmt::skip] // One a line: features arrive side by side.
 const PARTS: &[Part] = &[
+    crate::assertion::metadata,
     crate::certificate::metadata,
     client::registration::metadata,
     crate::authorize::metadata,

@@ -164,6 +164,13 @@ pub enum Grant {
     },
     /// RFC 8693 §2.1.
     Exchange(Exchange),
+    /// RFC 7523 §2.1.
+    Assertion {
+        /// What the client signed.
+        assertion: String,
+        /// At most what the person allowed.
+        scope: Option<Scope>,
+    },
     /// RFC 6749 §4.4.2.
     ClientCredentials {
         /// At most what is registered.
@@ -208,6 +215,10 @@ impl Grant {
                     .to_owned(),
             }),
             crate::exchange::GRANT => Exchange::read(body).map(Self::Exchange),
+            assertion::GRANT => Ok(Self::Assertion {
+                assertion: body.required("assertion", "The assertion is missing.")?.to_owned(),
+                scope: scope()?,
+            }),
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
             _ => Err(ProtocolError::new(
                 ErrorCode::UnsupportedGrantType,
@@ -225,6 +236,7 @@ impl Grant {
             Self::Device { .. } => crate::device::GRANT,
             Self::Backchannel { .. } => crate::ciba::GRANT,
             Self::Exchange(_) => crate::exchange::GRANT,
+            Self::Assertion { .. } => assertion::GRANT,
             Self::ClientCredentials { .. } => "client_credentials",
         }
     }

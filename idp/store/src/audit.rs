@@ -16,7 +16,7 @@ pub struct Line {
     pub at: i64,
     /// `sign_in`, `sign_in_failed`, `sign_out`, `consent`, `consent_withdrawn`, `claims_released`,
     /// `proofing_raised`, `registered`, `plugin_call`, `officer_look`, `session_ended`, `frozen`,
-    /// `token_reused`, `token_exchanged`.
+    /// `token_reused`, `token_exchanged`, `token_asserted`.
     pub kind: &'static str,
     /// Who did it: `self`, a client's id, an officer's id, a plugin.
     pub actor: String,

@@ -151,6 +151,8 @@ case-access-cases = How the cases with these numbers stand: { $list }
 list-semicolon = {"; "}
 group-offline = Continued use
 group-offline-text = Use of the above while you are away, until you withdraw it
+group-acting = Other services may act for you
+group-acting-text = { $list }: with what you allow here, never with more. Each use stands in your records.
 group-other = A permission that this site has defined
 
 stepup-title = A higher level is needed
@@ -236,6 +238,7 @@ trail-device-allowed = Device signed in
 trail-record-changed = The register changed your record
 trail-token-reused = A site's access was used twice and has been ended
 trail-token-exchanged = A service acted on for you with a site's access
+trail-token-asserted = A site got access while you were absent, as you had allowed
 trail-recovered = Account recovered
 trail-password-changed = Password changed
 trail-phone-moved = The mobile number was taken over by somebody else and is no longer tied to this account

@@ -151,6 +151,8 @@ case-access-cases = 以下编号的办件及其进度：{ $list }
 list-semicolon = ；
 group-offline = 持续使用
 group-offline-text = 您不在线时也能使用以上信息，直到您撤回
+group-acting = 其他服务可代您办理
+group-acting-text = { $list }：仅限您在此同意的范围，不会更多；每次使用都记入您的记录。
 group-other = 该网站自己定义的权限
 
 stepup-title = 需要更高的身份等级
@@ -236,6 +238,7 @@ trail-device-allowed = 设备登录
 trail-record-changed = 人口登记信息已变更
 trail-token-reused = 网站的访问凭证被重复使用，已经停用
 trail-token-exchanged = 另一服务代您使用了网站的访问权限
+trail-token-asserted = 网站按您此前的授权，在您不在场时取得了访问权限
 trail-recovered = 找回密码
 trail-password-changed = 修改密码
 trail-phone-moved = 手机号码改由他人使用，已与本账户解除绑定

@@ -23,6 +23,7 @@ const GRANTS: &[&str] = &[
     crate::device::GRANT,
     crate::ciba::GRANT,
     crate::exchange::GRANT,
+    crate::assertion::GRANT,
 ];
 
 impl Client {
@@ -68,6 +69,13 @@ impl Client {
         }
         if self.is_public() && self.may(crate::exchange::GRANT) {
             faults.push("A public client cannot exchange tokens.".to_owned());
+        }
+        // RFC 7523 §3, item 9: an assertion is signed by the client's key.
+        if self.may(crate::assertion::GRANT)
+            && (self.is_public() || self.jwks.is_none() && self.jwks_uri.is_none())
+        {
+            let text = "The grant `jwt-bearer` needs credentials and `jwks` or `jwks_uri`.";
+            faults.push(text.to_owned());
         }
         match Scope::parse(&self.scope) {
             Err(_) => faults.push("`scope` is malformed.".to_owned()),

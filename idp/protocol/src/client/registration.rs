@@ -14,6 +14,8 @@ use crate::scope::Scope;
 /// people, for whose resources it has tokens, who acts with them. What a client says of them is left out, as RFC 7591
 /// §2 lets a server do with any member.
 const OPERATORS: &[&str] = &["legal_basis", "sector", "sector_identifier", "resources", "may_act"];
+/// Grants that only the operator gives.
+const OPERATORS_GRANTS: [&str; 2] = [crate::exchange::GRANT, crate::assertion::GRANT];
 /// Members of our answers, which a client sends back (RFC 7592 §2.2).
 const ANSWERED: &[&str] = &[
     "client_id",
@@ -111,10 +113,12 @@ pub fn read(sent: &Value, standing: Standing<'_>) -> Result<Client, Refusal> {
     if client.may(crate::ciba::GRANT) && !standing.vouched && !given {
         return Err(Refusal::because("`grant_types`: the back channel is for known partners."));
     }
-    // Attacks row 39: to act with the tokens of others is the operator's to give.
-    let given = standing.before.is_some_and(|before| before.may(crate::exchange::GRANT));
-    if client.may(crate::exchange::GRANT) && !given {
-        return Err(Refusal::because("`grant_types`: token exchange is the operator's to give."));
+    // Attacks row 39: to act for people who are absent is the operator's to give.
+    for grant in OPERATORS_GRANTS {
+        let given = standing.before.is_some_and(|before| before.may(grant));
+        if client.may(grant) && !given {
+            return Err(Refusal::because("`grant_types`: one of them is the operator's to give."));
+        }
     }
     client.scope = allowed(&client, standing).words().collect::<Vec<_>>().join(" ");
     Ok(client)
@@ -204,12 +208,13 @@ mod tests {
     fn rfc_7591_2_unknown_members_are_ignored_and_ours_are_not_the_clients() {
         let all = json!({"extra": {"deep": [1]}, "client_id": "mine", "client_secret": "s",
             "tos_uri": null, "legal_basis": "x", "sector": "other.example",
-            "sector_identifier": "other.example", "resources": ["https://r.example"]});
+            "sector_identifier": "other.example", "resources": ["https://r.example"],
+            "may_act": ["other"]});
         let client = read(&sent(all), VOUCHED).unwrap();
         assert_eq!(client.client_id, "");
         assert_eq!(client.legal_basis, None);
         assert_eq!(client.sector().as_deref(), Some("a.example"));
-        assert!(client.resources.is_empty());
+        assert!(client.resources.is_empty() && client.may_act.is_empty());
     }
 
     #[test]
@@ -240,6 +245,19 @@ mod tests {
             "backchannel_token_delivery_mode": "poll"});
         assert!(read(&sent(knock.clone()), open).is_err());
         assert!(read(&sent(knock), VOUCHED).is_ok());
+        // Attacks row 39: whoever is vouched for speaks for itself, not for people who are absent.
+        for grant in OPERATORS_GRANTS {
+            let key = json!({"keys": [{"kty": "OKP", "crv": "Ed25519",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]});
+            let wish = sent(json!({"grant_types": ["authorization_code", grant], "jwks": key}));
+            let refusal = read(&wish, VOUCHED).unwrap_err();
+            assert!(refusal.description.contains("operator"), "{refusal:?}");
+            let given = json!({"client_id": "c", "grant_types": ["authorization_code", grant],
+                "redirect_uris": ["https://a.example/cb"], "jwks": key});
+            let before = Client::from_json(given).unwrap();
+            let standing = Standing { vouched: false, before: Some(&before) };
+            assert!(read(&wish, standing).is_ok(), "{grant}");
+        }
         let client = read(&sent(json!({"scope": scope})), open).unwrap();
         assert_eq!(client.scope, "openid profile");
         assert_eq!(read(&sent(json!({"scope": scope})), VOUCHED).unwrap().scope, scope);
@@ -258,6 +276,7 @@ mod tests {
         before.legal_basis = Some("operator".to_owned());
         before.sector = Some("s.example".to_owned());
         before.resources = vec!["https://r.example".to_owned()];
+        before.may_act = vec!["s".to_owned()];
         before.scope = "openid cases".to_owned();
         let standing = Standing { vouched: false, before: Some(&before) };
         // Weaker authentication under the looser policy that it names: still measured by its own.
@@ -271,6 +290,8 @@ mod tests {
         assert_eq!(after.legal_basis.as_deref(), Some("operator"));
         assert_eq!(after.sector.as_deref(), Some("s.example"));
         assert_eq!(after.resources, ["https://r.example"]);
+        assert_eq!(after.may_act, ["s"]);
+        assert!(shown(&after).get("may_act").is_none());
         assert_eq!(after.scope, "openid cases");
         assert!(shown(&after).get("legal_basis").is_none());
         assert!(shown(&after).get("sector").is_none());

@@ -86,17 +86,23 @@ async fn certified(state: &State, known: &Known, certificate: Option<&Chain>) ->
     }
 }
 
+/// What an assertion may name as its audience: the issuer, which is what RFC 7523bis wants, first;
+/// the token endpoint, which OpenID Connect Core §9 names; and the address that was called.
+pub(super) fn audiences(state: &State, sender: &Sender) -> Vec<String> {
+    let issuer = &state.settings.issuer;
+    let mut audiences = vec![issuer.clone(), format!("{issuer}/oauth2/token")];
+    audiences.extend(sender.addresses(state));
+    audiences
+}
+
 async fn asserted(
     state: &State,
     known: &Known,
     text: &str,
     sender: &Sender,
 ) -> Result<(), Failure> {
-    let issuer = &state.settings.issuer;
-    // OpenID Connect Core §9 names the token endpoint; the issuer is what RFC 7523bis wants.
-    let (token, here) = (format!("{issuer}/oauth2/token"), sender.addresses(state));
-    let mut audiences = vec![issuer.as_str(), &token];
-    audiences.extend(here.iter().map(String::as_str));
+    let audiences = audiences(state, sender);
+    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
     let keys = client_keys::for_jwt(state, &known.client, text).await;
     let checked = assertion::check(&known.client, &keys, text, &audiences, state.now() / 1000)?;
     let until = checked.expires.saturating_mul(1000);

@@ -47,7 +47,9 @@ pub(crate) async fn show(mut page: Page) -> Response {
         return page.to_signin();
     }
     let name = partner(&flow, page.lang);
-    let lines = flow.asks().iter().map(|group| asked(page.lang, group, &flow)).collect();
+    let groups = flow.asks();
+    let lines = groups.iter().map(|group| asked(page.lang, group, &flow));
+    let lines = lines.chain(acting(&page, &flow).await).collect();
     let choice = ChoicePage {
         shell: page.shell(),
         title: page.lang.with("consent-title", &[("partner", &name)]),
@@ -69,6 +71,24 @@ pub(crate) async fn show(mut page: Page) -> Response {
         small: Some(page.t("consent-small")),
     };
     reply::page(StatusCode::OK, Forms::Onward, &choice)
+}
+
+/// Who may act with what the partner gets (RFC 8693 §4.4): the person does not meet them.
+async fn acting(page: &Page, flow: &Flow) -> Option<ClaimLine> {
+    let mut names = Vec::new();
+    for id in &flow.client.may_act {
+        // One that is gone cannot act.
+        if let Ok(Some(known)) = page.state.clients.find(&page.state, id).await {
+            let name = &known.client.client_name;
+            names.push(if name.is_empty() { id.clone() } else { name.clone() });
+        }
+    }
+    let list = names.join(&page.lang.t("list-comma"));
+    (!names.is_empty()).then(|| ClaimLine {
+        name: "may_act".to_owned(),
+        title: page.lang.t("group-acting"),
+        text: page.lang.with("group-acting-text", &[("list", &list)]),
+    })
 }
 
 fn citizen(page: &Page) -> bool {

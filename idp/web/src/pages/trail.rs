@@ -38,6 +38,7 @@ fn title_key(kind: &str) -> Option<&'static str> {
         "record_changed" => "trail-record-changed",
         "token_reused" => "trail-token-reused",
         "token_exchanged" => "trail-token-exchanged",
+        "token_asserted" => "trail-token-asserted",
         "recovered" => "trail-recovered",
         "password_changed" => "trail-password-changed",
         "phone_moved" => "trail-phone-moved",

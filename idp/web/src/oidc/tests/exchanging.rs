@@ -1,6 +1,6 @@
 //! Token exchange (RFC 8693): a service acts on for a person, with less and never with more.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use idp_domain::citizen::account::AccountState;
 use idp_protocol::ErrorCode;
 use idp_protocol::exchange::{ACCESS_TOKEN, GRANT};
@@ -10,6 +10,7 @@ use super::dpop::Key;
 use super::house::{Answer, BACK, Browser, House, ISSUER, SECRET, basic, claims, form, on_both};
 use crate::oidc::resource::{self, Call};
 use crate::oidc::sender::Sender;
+use crate::session::Who;
 
 const API: &str = "https://api.example/v1";
 const STORE: &str = "urn:example:store";
@@ -247,6 +248,7 @@ async fn attack_39_what_was_exchanged_falls_with_what_it_came_from(house: House)
     let (token, made, deep) = chain().await;
     house.post("/oauth2/revoke", &[basic("front", SECRET)], &[("token", &token)]).await;
     assert!(!active("s", made.clone()).await && !active("deep", deep).await);
+    assert_eq!(exchange(&house, "s", &token, &[]).await.error(), "invalid_request");
     assert_eq!(exchange(&house, "deep", &made, &[]).await.error(), "invalid_request");
     // One in the middle.
     let (token, made, deep) = chain().await;
@@ -280,6 +282,63 @@ async fn attack_26_for_a_frozen_account_nobody_acts(house: House) {
     assert_eq!(opened(&house, &made).await.unwrap_err(), ErrorCode::InvalidToken);
     house.set_state(AccountState::Frozen, AccountState::Active).await;
     assert_eq!(exchange(&house, "s", &token, &[]).await.status, StatusCode::OK);
+}
+
+async fn attack_34_a_person_is_told_who_else_may_act(house: House) {
+    houses(&house).await;
+    let mut asking = front(&["s", "gone"]);
+    asking["client_id"] = json!("asking");
+    asking.as_object_mut().unwrap().remove("legal_basis");
+    house.register(asking).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let fields = [
+        ("client_id", "asking"),
+        ("redirect_uri", BACK),
+        ("response_type", "code"),
+        ("scope", "openid cases"),
+    ];
+    let first = browser.get(&house, &format!("/oauth2/authorize?{}", form(&fields))).await;
+    let page = browser.get(&house, &first.location().to_owned()).await.location().to_owned();
+    for (lang, sentence) in [("zh-CN", "可代您办理"), ("en", "may act for you")] {
+        let cookie = browser.headers()["cookie"].to_str().unwrap().to_owned();
+        let path = format!("{page}&lang={lang}");
+        let shown = house.send(Method::GET, &path, &[("cookie", cookie)], "").await;
+        assert!(shown.body.contains("data-claim=\"may_act\""), "{shown:?}");
+        assert!(shown.body.contains(sentence) && shown.body.contains("服务s"), "{shown:?}");
+        assert!(!shown.body.contains("gone"));
+    }
+}
+
+async fn attack_39_for_an_officer_nobody_acts(house: House) {
+    house
+        .write(|tx| {
+            let staff = idp_store::staff::Staff {
+                id: "s1".into(),
+                user_name: "officer".into(),
+                name: "陈警官".into(),
+                role: "officer".into(),
+                password: "x".into(),
+                totp: vec![1],
+                active: true,
+            };
+            Box::pin(async move { idp_store::staff::create(tx, &staff, 1).await })
+        })
+        .await;
+    let back = "http://localhost:8080/hall/callback";
+    house
+        .register(json!({"client_id": "hall", "client_secret": SECRET, "legal_basis": "test",
+            "redirect_uris": [back], "sector": "hall", "scope": "openid staff cases",
+            "may_act": ["s"]}))
+        .await;
+    house.register(service("s", &[])).await;
+    let mut officer = Browser::default();
+    officer.sign_in(&house, Who::Staff("s1".into())).await;
+    let redirect = ("redirect_uri", back);
+    let asked = [("client_id", "hall"), redirect, ("scope", "openid staff cases")];
+    let code = officer.code(&house, &asked).await;
+    let fields = [("grant_type", "authorization_code"), ("code", code.as_str()), redirect];
+    let made = house.post("/oauth2/token", &[basic("hall", SECRET)], &fields).await.json();
+    assert_eq!(exchange(&house, "s", &access(&made), &[]).await.error(), "invalid_request");
 }
 
 async fn rfc_8693_5_a_bound_token_stays_bound(house: House) {
@@ -366,6 +425,8 @@ on_both! {
     rfc_8693_2_2_2_a_token_that_is_no_good_is_refused;
     attack_39_what_was_exchanged_falls_with_what_it_came_from;
     attack_26_for_a_frozen_account_nobody_acts;
+    attack_34_a_person_is_told_who_else_may_act;
+    attack_39_for_an_officer_nobody_acts;
     rfc_8693_5_a_bound_token_stays_bound;
     rfc_9396_6_details_are_passed_on_to_those_who_have_the_type;
 }

@@ -1,5 +1,6 @@
 //! The endpoints over the real router and a real database, with a virtual clock.
 
+mod asserted;
 mod attacks;
 mod backchannel;
 mod certificates;

@@ -1,5 +1,6 @@
 //! `/oauth2/token` (RFC 6749 §3.2).
 
+mod asserted;
 mod backchannel;
 mod client_credentials;
 mod code;
@@ -93,6 +94,9 @@ async fn answer(
             backchannel::redeem(state, &asker, &auth_req_id).await
         }
         Grant::Exchange(sent) => exchange::exchange(state, &asker, sent).await,
+        Grant::Assertion { assertion, scope } => {
+            asserted::issue(state, &asker, sender, &assertion, scope).await
+        }
         Grant::ClientCredentials { scope } => client_credentials::issue(state, &asker, scope).await,
     }
 }

@@ -68,8 +68,8 @@ impl Wish {
         Ok(())
     }
 
-    /// Resources of a client that acts for itself: all of its own. Its details would be about a
-    /// person, and there is none.
+    /// Resources of a client for which no person answers now: all of its own. Details are asked of
+    /// a person.
     ///
     /// # Errors
     /// `invalid_authorization_details`.
@@ -77,7 +77,7 @@ impl Wish {
         if self.details.is_empty() {
             return Ok(&self.resources);
         }
-        let text = "The authorization_details mean a person, and this grant has none.";
+        let text = "The authorization_details are asked of a person, and none is there.";
         Err(ProtocolError::new(ErrorCode::InvalidAuthorizationDetails, text))
     }
 }
