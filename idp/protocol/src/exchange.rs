@@ -97,7 +97,7 @@ pub fn actors(
         return Ok(before.cloned());
     }
     // RFC 8693 §4.4, by the registration as it is now, and by the token as it was made.
-    let registered = owner.may_act.iter().any(|known| *known == client.client_id);
+    let registered = owner.may_act.contains(&client.client_id);
     let named = claimed.is_none_or(|actor| actor.sub == client.client_id);
     if !registered || !named {
         return Err(ProtocolError::invalid_request("The client may not act with this token."));

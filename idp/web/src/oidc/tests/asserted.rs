@@ -48,10 +48,10 @@ impl Partner {
             ("prompt", "consent"),
         ];
         let first = browser.get(house, &format!("/oauth2/authorize?{}", form(&fields))).await;
-        let page = browser.get(house, &first.location().to_owned()).await.location().to_owned();
+        let page = browser.get(house, first.location()).await.location().to_owned();
         assert!(page.starts_with("/consent?flow="), "{page}");
         let onward = browser.post(house, &page, &[], &[("consent", "allow")]).await;
-        let back = browser.get(house, &onward.location().to_owned()).await;
+        let back = browser.get(house, onward.location()).await;
         let code = back.query()["code"].clone();
         let fields =
             [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK)];

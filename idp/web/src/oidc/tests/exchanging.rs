@@ -298,7 +298,7 @@ async fn attack_34_a_person_is_told_who_else_may_act(house: House) {
         ("scope", "openid cases"),
     ];
     let first = browser.get(&house, &format!("/oauth2/authorize?{}", form(&fields))).await;
-    let page = browser.get(&house, &first.location().to_owned()).await.location().to_owned();
+    let page = browser.get(&house, first.location()).await.location().to_owned();
     for (lang, sentence) in [("zh-CN", "可代您办理"), ("en", "may act for you")] {
         let cookie = browser.headers()["cookie"].to_str().unwrap().to_owned();
         let path = format!("{page}&lang={lang}");
