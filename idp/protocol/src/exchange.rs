@@ -18,7 +18,7 @@ pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// The only type of token that is taken and given (RFC 8693 §3).
 pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// Services that may stand in a chain: each sees the person's token.
-const LONGEST_CHAIN: usize = 4;
+pub const LONGEST_CHAIN: usize = 4;
 
 /// What is to be exchanged. `Debug` is left out: it holds tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,8 +77,10 @@ impl Actor {
         Self { sub: client_id.to_owned(), act: None }
     }
 
-    fn length(&self) -> usize {
-        1 + self.act.as_ref().map_or(0, |before| before.length())
+    /// The acting clients, the last one first.
+    pub fn chain(&self) -> impl Iterator<Item = &str> {
+        let all = std::iter::successors(Some(self), |actor| actor.act.as_deref());
+        all.map(|actor| actor.sub.as_str())
     }
 }
 
@@ -103,7 +105,7 @@ pub fn actors(
         return Err(ProtocolError::invalid_request("The client may not act with this token."));
     }
     let actor = Actor { act: before.cloned().map(Box::new), ..Actor::alone(&client.client_id) };
-    if actor.length() > LONGEST_CHAIN {
+    if actor.chain().count() > LONGEST_CHAIN {
         return Err(ProtocolError::invalid_request("The token has passed through too many hands."));
     }
     Ok(Some(actor))

@@ -77,6 +77,10 @@ impl Client {
             let text = "The grant `jwt-bearer` needs credentials and `jwks` or `jwks_uri`.";
             faults.push(text.to_owned());
         }
+        // FAPI 2.0 §5.3.2.1 knows grants that a person takes part in, and the client's own.
+        if self.may(crate::assertion::GRANT) && self.rules().strong_authentication {
+            faults.push("The policy does not know the grant `jwt-bearer`.".to_owned());
+        }
         match Scope::parse(&self.scope) {
             Err(_) => faults.push("`scope` is malformed.".to_owned()),
             // Officers do not consent: only a house of the operator may learn who they are.

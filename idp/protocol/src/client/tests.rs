@@ -142,3 +142,19 @@ fn attack_34_only_a_house_with_a_legal_basis_learns_who_an_officer_is() {
     registration["legal_basis"] = json!("operator");
     assert!(Client::from_json(registration).is_ok());
 }
+
+#[test]
+fn fapi2_5_3_2_1_nobody_speaks_for_absent_people_under_that_policy() {
+    let key = json!({"kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    let registration = |policy: &str| {
+        json!({"redirect_uris": ["https://a.example/cb"], "policy": policy,
+            "grant_types": ["authorization_code", crate::assertion::GRANT],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key]}})
+    };
+    assert!(Client::from_json(registration("openid")).is_ok());
+    for policy in ["fapi2", "fapi2-message-signing", "ciba"] {
+        let faults = Client::from_json(registration(policy)).unwrap_err();
+        assert_eq!(faults, ["The policy does not know the grant `jwt-bearer`."], "{policy}");
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
+use idp_protocol::exchange::Actor;
 use idp_protocol::jose::{Algorithm, Unverified};
 use idp_protocol::{ErrorCode, ProtocolError, dpop};
 use idp_store::grant::Grant;
@@ -92,15 +93,18 @@ pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands
         .await
 }
 
-/// Whether a token that was exchanged still stands: the client that acts is not kept out, and no
-/// token that it was exchanged for is revoked (attacks row 39).
+/// Whether a token that was exchanged still stands: no client that acts, or acted before it, is kept
+/// out, and no token that it was exchanged for is revoked (attacks row 39).
 ///
 /// # Errors
 /// As the database says.
 pub(crate) async fn acting(tx: &mut Tx, access: &Access) -> Result<bool, StoreError> {
-    let client = idp_store::client::find(tx, &access.client_id).await?;
-    if client.is_none_or(|client| client.disabled) {
-        return Ok(false);
+    let before = access.act.iter().flat_map(Actor::chain).filter(|id| *id != access.client_id);
+    for id in std::iter::once(access.client_id.as_str()).chain(before) {
+        let client = idp_store::client::find(tx, id).await?;
+        if client.is_none_or(|client| client.disabled) {
+            return Ok(false);
+        }
     }
     for jti in &access.from {
         if idp_store::single_use::is_revoked(tx, jti).await? {

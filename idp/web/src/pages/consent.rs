@@ -47,9 +47,7 @@ pub(crate) async fn show(mut page: Page) -> Response {
         return page.to_signin();
     }
     let name = partner(&flow, page.lang);
-    let groups = flow.asks();
-    let lines = groups.iter().map(|group| asked(page.lang, group, &flow));
-    let lines = lines.chain(acting(&page, &flow).await).collect();
+    let lines = lines(&page, &flow).await;
     let choice = ChoicePage {
         shell: page.shell(),
         title: page.lang.with("consent-title", &[("partner", &name)]),
@@ -71,6 +69,13 @@ pub(crate) async fn show(mut page: Page) -> Response {
         small: Some(page.t("consent-small")),
     };
     reply::page(StatusCode::OK, Forms::Onward, &choice)
+}
+
+/// What a page shows of a request before a person allows it.
+pub(crate) async fn lines(page: &Page, flow: &Flow) -> Vec<ClaimLine> {
+    let groups = flow.asks();
+    let lines = groups.iter().map(|group| asked(page.lang, group, flow));
+    lines.chain(acting(page, flow).await).collect()
 }
 
 /// Who may act with what the partner gets (RFC 8693 §4.4): the person does not meet them.
@@ -96,7 +101,7 @@ fn citizen(page: &Page) -> bool {
 }
 
 /// The line of a group; that of authorization details names what they open (RFC 9396 §3).
-pub(crate) fn asked(lang: Lang, group: &str, flow: &Flow) -> ClaimLine {
+fn asked(lang: Lang, group: &str, flow: &Flow) -> ClaimLine {
     let shown = line(lang, group);
     if group != details::GROUP {
         return shown;

@@ -175,7 +175,7 @@ pub(crate) async fn show_confirm(mut page: Page) -> Response {
             (page.t("device-fact-network"), place(&page, &device, elsewhere)),
         ],
         lead: page.lang.with("device-confirm-lead", &[("partner", &name)]),
-        lines: flow.asks().iter().map(|group| consent::asked(page.lang, group, &flow)).collect(),
+        lines: consent::lines(&page, &flow).await,
         action: Page::address("/device/confirm", Some(&flow.id)),
         buttons: vec![
             button("yes", "device-yes", "button-primary"),

@@ -163,7 +163,7 @@ pub(crate) async fn show_confirm(mut page: Page) -> Response {
         elsewhere: false,
         facts,
         lead: page.lang.with("ciba-confirm-lead", &[("partner", &name)]),
-        lines: flow.asks().iter().map(|group| consent::asked(page.lang, group, &flow)).collect(),
+        lines: consent::lines(&page, &flow).await,
         action: Page::address("/account/requests/confirm", Some(&flow.id)),
         buttons: vec![
             button("allow", "ciba-yes", "button-primary"),

@@ -180,6 +180,17 @@ async fn attack_39_an_absent_person_gives_no_more_than_she_did(house: House) {
     assert_eq!(answer.error(), "invalid_authorization_details");
 }
 
+async fn attack_34_a_partner_of_another_name_asks_again(house: House) {
+    let partner = Partner::allowed(house).await;
+    assert_eq!(partner.ask(&partner.assertion(&[]), &[]).await.status, StatusCode::OK);
+    let mut renamed = registration(&partner.signer);
+    renamed["client_name"] = json!("别人");
+    let state = &partner.house.state;
+    crate::clients::update(&state.db, &state.ambient, renamed).await.unwrap();
+    partner.house.wait(5_000);
+    partner.refused(&[]).await;
+}
+
 async fn attack_26_for_a_frozen_account_no_partner_speaks(house: House) {
     let partner = Partner::allowed(house).await;
     let made = partner.ask(&partner.assertion(&[]), &[]).await.json();
@@ -193,5 +204,6 @@ on_both! {
     rfc_7523_3_an_assertion_is_the_clients_own_for_us_and_fresh;
     attack_16_an_assertion_for_a_person_is_used_once;
     attack_39_an_absent_person_gives_no_more_than_she_did;
+    attack_34_a_partner_of_another_name_asks_again;
     attack_26_for_a_frozen_account_no_partner_speaks;
 }

@@ -15,21 +15,21 @@ use crate::session::Who;
 const API: &str = "https://api.example/v1";
 const STORE: &str = "urn:example:store";
 
-fn front(may_act: &[&str]) -> Value {
+pub(super) fn front(may_act: &[&str]) -> Value {
     json!({"client_id": "front", "client_secret": SECRET, "client_name": "前台",
         "redirect_uris": [BACK], "legal_basis": "test", "scope": "openid profile cases report",
         "grant_types": ["authorization_code", "refresh_token"], "resources": [API, STORE],
         "may_act": may_act})
 }
 
-fn service(id: &str, may_act: &[&str]) -> Value {
+pub(super) fn service(id: &str, may_act: &[&str]) -> Value {
     json!({"client_id": id, "client_secret": SECRET, "client_name": format!("服务{id}"),
         "grant_types": [GRANT, "client_credentials"], "scope": "openid profile cases other",
         "resources": [API], "may_act": may_act})
 }
 
 /// A partner with its page, a service behind it, one behind that, and a stranger.
-async fn houses(house: &House) {
+pub(super) async fn houses(house: &House) {
     for registration in
         [front(&["s"]), service("s", &["deep"]), service("deep", &[]), service("stranger", &[])]
     {
@@ -38,7 +38,7 @@ async fn houses(house: &House) {
 }
 
 /// Tokens of the partner with the page.
-async fn tokens(house: &House, asked: &[(&str, &str)]) -> Value {
+pub(super) async fn tokens(house: &House, asked: &[(&str, &str)]) -> Value {
     let mut browser = Browser::signed_in(house).await;
     let mut fields =
         vec![("client_id", "front"), ("redirect_uri", BACK), ("response_type", "code")];
@@ -50,29 +50,34 @@ async fn tokens(house: &House, asked: &[(&str, &str)]) -> Value {
     house.post("/oauth2/token", &[basic("front", SECRET)], &fields).await.json()
 }
 
-async fn whole(house: &House) -> String {
+pub(super) async fn whole(house: &House) -> String {
     let scope = ("scope", "openid profile cases report");
     let asked = [scope, ("resource", ISSUER), ("resource", API), ("resource", STORE)];
     access(&tokens(house, &asked).await)
 }
 
-fn access(tokens: &Value) -> String {
+pub(super) fn access(tokens: &Value) -> String {
     tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned()
 }
 
 /// A request of a client, with what a test adds.
-async fn exchange(house: &House, id: &str, token: &str, extra: &[(&str, &str)]) -> Answer {
+pub(super) async fn exchange(
+    house: &House,
+    id: &str,
+    token: &str,
+    extra: &[(&str, &str)],
+) -> Answer {
     let mut fields = vec![("grant_type", GRANT), ("subject_token", token)];
     fields.push(("subject_token_type", ACCESS_TOKEN));
     fields.extend_from_slice(extra);
     house.post("/oauth2/token", &[basic(id, SECRET)], &fields).await
 }
 
-async fn introspected(house: &House, id: &str, token: &str) -> Value {
+pub(super) async fn introspected(house: &House, id: &str, token: &str) -> Value {
     house.post("/oauth2/introspect", &[basic(id, SECRET)], &[("token", token)]).await.json()
 }
 
-async fn opened(house: &House, token: &str) -> Result<resource::Opened, ErrorCode> {
+pub(super) async fn opened(house: &House, token: &str) -> Result<resource::Opened, ErrorCode> {
     let authorization = format!("Bearer {token}");
     let call = Call { authorization, sender: Sender::default() };
     let answer = resource::citizen(&house.state, &call, "cases", "a").await.unwrap();

@@ -15,6 +15,7 @@ mod fapi2;
 mod floods;
 mod flows;
 mod front;
+mod handed;
 mod house;
 mod logout;
 mod machine;

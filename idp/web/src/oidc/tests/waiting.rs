@@ -41,7 +41,7 @@ async fn partner(house: &House) {
             "grant_types": [device::GRANT, ciba::GRANT, "refresh_token"], "response_types": [],
             "backchannel_token_delivery_mode": "poll", "sector": "far",
             "scope": "openid profile cases", "resources": [API, STORE],
-            "authorization_details_types": [CASE_ACCESS]}))
+            "authorization_details_types": [CASE_ACCESS], "may_act": ["a"]}))
         .await;
     // The same without targets.
     house
@@ -167,6 +167,15 @@ async fn rfc_9396_3_details_asked_for_afar_are_shown_and_open_what_they_name(hou
     }
 }
 
+async fn attack_34_who_may_act_is_told_where_it_is_allowed(house: House) {
+    partner(&house).await;
+    for way in [Device, Backchannel] {
+        let told = ask(&house, way, "far", &[("scope", "openid profile")]).await.json();
+        let page = allow(&house, way, &told, "zh-CN").await;
+        assert!(page.contains("data-claim=\"may_act\"") && page.contains("甲"), "{page}");
+    }
+}
+
 async fn attack_39_nothing_is_wider_because_it_was_asked_for_afar(house: House) {
     partner(&house).await;
     let good = details(&json!({"items": [ITEM]}));
@@ -228,6 +237,7 @@ fn what_an_older_version_kept_is_read() {
 }
 
 on_both! {
+    attack_34_who_may_act_is_told_where_it_is_allowed;
     rfc_8707_2_tokens_are_for_the_resources_that_were_asked_for_afar;
     rfc_9396_3_details_asked_for_afar_are_shown_and_open_what_they_name;
     attack_39_nothing_is_wider_because_it_was_asked_for_afar;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::Asker;
 use crate::State;
+use crate::flow;
 use crate::oidc::issue::{self, Answer, Issue};
 use crate::oidc::reply::Failure;
 use crate::oidc::sender::Sender;
@@ -101,6 +102,9 @@ impl Turn {
             Some(_) => self.most.clone(),
             None => {
                 let consent = consent::find(tx, &person, &self.client.client_id).await?;
+                // Under another name she would be asked again (attacks row 34).
+                let face = flow::face(&self.client);
+                let consent = consent.filter(|consent| consent.client_name == face);
                 let Some(consent) = consent else { return Ok(Err(REFUSED)) };
                 Scope::parse(&consent.scope).unwrap_or_default().only(&self.most)
             }

@@ -39,6 +39,11 @@ pub(super) async fn exchange(
     }
     // RFC 8693 §2.1: a token of ours that stands (attacks row 11).
     let subject = bearer::issued(state, &sent.subject_token).await?.ok_or(REFUSED)?;
+    // Each exchange makes a token longer and its check slower, whoever makes it (attacks row 42).
+    if subject.from.len() >= exchange::LONGEST_CHAIN {
+        let text = "The token comes of too many exchanges.";
+        return Err(ProtocolError::invalid_request(text).into());
+    }
     // RFC 8693 §2.1: an actor token shows that it is the client's own, no more.
     if let Some(text) = &sent.actor_token {
         own(state, asker, text).await?;
@@ -87,6 +92,10 @@ async fn own(state: &State, asker: &Asker, text: &str) -> Result<(), Failure> {
     let actor = bearer::issued(state, text).await?.ok_or(refused.clone())?;
     let client = &asker.known.client;
     if actor.client_id != client.client_id || actor.gid.is_some() {
+        return Err(refused.into());
+    }
+    // RFC 9449 §7.1, RFC 8705 §3: whoever shows a bound one holds its key.
+    if actor.cnf.is_some() && actor.cnf.as_ref() != asker.binding.cnf() {
         return Err(refused.into());
     }
     match bearer::stands(state, &actor).await? {
