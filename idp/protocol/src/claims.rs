@@ -29,7 +29,6 @@ pub const SUPPORTED: &[&str] = &[
     "auth_time",
     "acr",
     "amr",
-    "azp",
     "nonce",
     "sid",
     "proofing_level",

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
 
 mod documents;
+mod metadata;
 mod rooms;
 mod size;

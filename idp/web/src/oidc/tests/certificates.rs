@@ -58,6 +58,13 @@ fn self_made(name: &str) -> Vec<u8> {
     named(name).self_signed(&key).unwrap().der().to_vec()
 }
 
+/// A certificate as its client registers it (RFC 8705 §2.2.2).
+pub(super) fn published(certificate: &[u8]) -> Value {
+    let mut key = Key::new().jwk();
+    key["x5c"] = json!([STANDARD.encode(certificate)]);
+    key
+}
+
 async fn with(
     house: &House,
     certificate: Option<&[u8]>,
@@ -129,8 +136,7 @@ async fn rfc_8705_2_1_a_client_is_whom_an_authority_says(house: House) {
 
 async fn rfc_8705_2_2_a_client_is_whose_certificate_was_registered(house: House) {
     let (own, other) = (self_made("own"), self_made("own"));
-    let mut key = Key::new().jwk();
-    key["x5c"] = json!([STANDARD.encode(&own)]);
+    let key = published(&own);
     house
         .register(json!({"client_id": "own", "grant_types": ["client_credentials"],
             "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [key]}}))

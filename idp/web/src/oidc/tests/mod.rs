@@ -20,6 +20,7 @@ mod house;
 mod logout;
 mod machine;
 mod notices;
+mod promised;
 mod prompts;
 mod pushed;
 mod referred;
