@@ -261,16 +261,7 @@ pub(crate) fn metadata(offer: &Offer) -> Value {
         "backchannel_user_code_parameter_supported": false,
         "grant_types_supported": [GRANT],
     })
-
-    #[test]
-    fn ciba_4_a_client_that_asks_for_user_codes_is_not_registered() {
-        let registration = |asks: bool| {
-            json!({"client_id": "c", "grant_types": [GRANT], "response_types": [], "sector": "s",
-                "scope": "openid", "backchannel_token_delivery_mode": "poll",
-                "backchannel_user_code_parameter": asks})
-        };
-        assert!(Client::from_json(registration(false)).is_ok());
-        let faults = Client::from_json(registration(true)).unwrap_err();
-        assert!(faults.iter().any(|fault| fault.contains("user codes")), "{faults:?}");
-    }
 }
+
+#[cfg(test)]
+mod tests;
