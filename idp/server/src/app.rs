@@ -139,6 +139,7 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     settings.require_dpop_nonce = config.protocol.require_dpop_nonce;
     settings.demo = config.server.demo;
     settings.simulator_notice = config.server.demo;
+    settings.sandbox = config.server.demo;
     let limits = &config.limits;
     settings.limits.signin_failures_per_account = limits.signin_failures_per_account;
     settings.limits.signin_failures_per_network = limits.signin_failures_per_network;

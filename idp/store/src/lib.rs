@@ -30,6 +30,7 @@ pub mod pushed;
 pub mod refresh;
 pub mod registration;
 pub mod row;
+pub mod sandbox;
 pub mod session;
 pub mod single_use;
 mod sqlite;

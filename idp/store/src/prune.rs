@@ -4,13 +4,13 @@
 use crate::single_use;
 use crate::{StoreError, Tx};
 use crate::{backchannel, code, device, flow, grant, logout, refresh, registration, session};
-use crate::{face, journey, otp, proof, pushed, staff, throttle};
+use crate::{face, journey, otp, proof, pushed, sandbox, staff, throttle};
 
 /// What expired within the last day stays, so that the replay of a code is still known as one.
 const DAY: i64 = 86_400_000;
 
 /// How many steps a round has.
-pub const STEPS: usize = 17;
+pub const STEPS: usize = 18;
 
 /// One step of a round, of [`STEPS`]: gives how many rows it removed. Any other number removes
 /// nothing. Requests that nobody answered, proofs and counters go as soon as they have expired:
@@ -38,6 +38,7 @@ pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<u64, StoreError>
         14 => journey::prune(tx, now).await,
         15 => staff::prune(tx, now).await,
         16 => face::prune(tx, now).await,
+        17 => sandbox::prune(tx, now).await,
         _ => Ok(0),
     }
 }

@@ -11,7 +11,7 @@ use crate::{State, oidc, pages};
 
 /// The router of this half, without a fallback: the hall's routes stand beside it.
 pub fn router(state: State) -> Router {
-    let guarded = pages::router().merge(oidc::guarded());
+    let guarded = pages::router(&state).merge(oidc::guarded());
     let guarded = guarded.layer(middleware::from_fn_with_state(state.clone(), same_origin));
     guarded
         .merge(oidc::router(&state))

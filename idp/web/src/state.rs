@@ -127,6 +127,8 @@ pub struct Settings {
     pub secure: bool,
     /// A demonstration: pages say so.
     pub demo: bool,
+    /// Developers register clients of their own and see what these do. Never beside real people.
+    pub sandbox: bool,
     /// Pages say that counterparts are simulators.
     pub simulator_notice: bool,
     /// Bytes of a request's body (attacks row 42).
@@ -174,6 +176,7 @@ impl Settings {
             port: url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(443),
             secure: url.is_none_or(|url| url.scheme() == "https"),
             demo: false,
+            sandbox: false,
             simulator_notice: false,
             max_body_bytes: 256 * 1024,
             trusted_proxies: Vec::new(),
@@ -213,6 +216,8 @@ pub struct Parts {
     pub partners: std::sync::OnceLock<Arc<dyn crate::logout::Post>>,
     /// The way out to addresses that clients name; the server sets it.
     pub outside: std::sync::OnceLock<Arc<dyn Outgoing>>,
+    /// The developers' console, where there is one.
+    pub sandbox: Option<crate::pages::Sandbox>,
     /// Keys that clients publish, kept.
     pub(crate) client_keys: crate::oidc::client_keys::ClientKeys,
     /// Partners' pictures, kept.
@@ -258,6 +263,8 @@ impl State {
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;
         let nonce = db.vault().derive("dpop.nonce")?;
+        let sandbox = db.vault().derive("sandbox.secret")?;
+        let sandbox = settings.sandbox.then(|| crate::pages::Sandbox::new(&sandbox));
         let metadata = idp_protocol::metadata::document(&settings.offer()).to_string();
         Ok(Self(Arc::new(Parts {
             metadata: metadata.into(),
@@ -276,6 +283,7 @@ impl State {
             partners: std::sync::OnceLock::new(),
             references: crate::oidc::authorize::reference::References::default(),
             outside: std::sync::OnceLock::new(),
+            sandbox,
             logos: crate::pages::Logos::default(),
             client_keys: crate::oidc::client_keys::ClientKeys::default(),
         })))

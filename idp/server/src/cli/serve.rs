@@ -17,16 +17,17 @@ pub(super) async fn run(place: &Place) -> Result<(), Failure> {
         return Err(Failure::No(finding.text));
     }
     telemetry::start(&config.log.level, &config.log.format);
-    deploy(&config, |address| talk(format_args!("listening on {address}"))).await
+    deploy(&config, |address, _| talk(format_args!("listening on {address}"))).await
 }
 
-/// Starts a deployment and serves it until SIGINT or SIGTERM; `ready` is told the address.
+/// Starts a deployment and serves it until SIGINT or SIGTERM; `ready` is told the address and what
+/// answers there.
 ///
 /// # Errors
 /// [`Failure`] if it cannot start.
 pub async fn deploy(
     config: &Config,
-    ready: impl FnOnce(std::net::SocketAddr),
+    ready: impl FnOnce(std::net::SocketAddr, &idp_web::State),
 ) -> Result<(), Failure> {
     let listener = bound(&config.server.listen, "`server.listen` or `--port`").await?;
     let second = match config.tls.mtls_listen.as_str() {
@@ -40,7 +41,7 @@ pub async fn deploy(
     };
     let shutdown = Shutdown::default();
     let app = App::build(config, ambient::system()).await?;
-    let (db, host) = (app.db.clone(), app.host.clone());
+    let (db, host, web) = (app.db.clone(), app.host.clone(), app.web.clone());
     let aliases = listen::aliases(&app.web);
     let mut router = app.start_jobs(&shutdown);
     if let Some(listener) = figures {
@@ -49,7 +50,7 @@ pub async fn deploy(
         talk(format_args!("figures on {}", listener.local_addr()?));
         tokio::spawn(listen::serve(listener, shown, shutdown.clone(), Duration::ZERO));
     }
-    ready(doors.address()?);
+    ready(doors.address()?, &web);
     let stop = shutdown.clone();
     tokio::spawn(async move {
         signalled().await;

@@ -53,7 +53,12 @@ async fn begin(place: &place::Place) -> Result<(), Failure> {
     let seeded = seed::run(place).await?;
     let (written, told) = (story::json(place, &seeded)?, story::text(place, &seeded));
     let file = place.directory.join("demo.json");
-    deploy(&place.config, move |_| {
+    let people = seed::test_people(place, &seeded);
+    deploy(&place.config, move |_, web| {
+        if let Some(sandbox) = &web.sandbox {
+            // Nothing was set before: the state is new.
+            let _ = sandbox.people.set(people);
+        }
         // Last, because programs take its presence as "ready".
         // Whole or not at all: a program may read it at this very moment.
         let whole = file.with_extension("json.new");

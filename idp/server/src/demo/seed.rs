@@ -8,7 +8,7 @@ use idp_store::account::NewAccount;
 use idp_store::person::Record;
 use idp_store::staff::Staff;
 use idp_store::{Db, StoreError, account, person, staff};
-use idp_web::pages::Hasher;
+use idp_web::pages::{Hasher, TestPerson};
 use plugins_simulators::people::Person;
 use serde_json::json;
 
@@ -68,6 +68,21 @@ pub(super) async fn run(place: &Place) -> Result<Seeded, Failure> {
         officers.push(Officer { user_name, name, role, totp });
     }
     Ok(Seeded { people, staff: officers })
+}
+
+/// Those who can sign in, for the sandbox's console.
+pub(super) fn test_people(place: &Place, seeded: &Seeded) -> Vec<TestPerson> {
+    let with_account = |shown: &Shown| {
+        let person = shown.person;
+        Some(TestPerson {
+            name: person.name.to_string(),
+            phone: person.phone.to_string(),
+            number: person.number.to_string(),
+            password: place.secrets.password.clone(),
+            proofing: shown.proofing?,
+        })
+    };
+    seeded.people.iter().filter_map(with_account).collect()
 }
 
 /// The first living adults get accounts; others wait to be registered; the special ones are named.

@@ -100,7 +100,8 @@ pub(super) fn text(place: &Place, seeded: &Seeded) -> String {
         place.address(port::SMS)
     );
     let _ = writeln!(text, "    3. {issuer}/account  sessions, consents, who looked at my data");
-    let _ = writeln!(text, "    4. {issuer}/items  the hall\n");
+    let _ = writeln!(text, "    4. {issuer}/items  the hall");
+    let _ = writeln!(text, "    5. {issuer}/sandbox  your own client, and every request of it\n");
     let _ = writeln!(
         text,
         "  Everything is in {}; demo.json there is for programs. Ctrl-C stops.",

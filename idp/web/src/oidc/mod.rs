@@ -33,8 +33,8 @@ mod tests;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
-use crate::State;
 use crate::router::cross_origin;
+use crate::{State, pages};
 
 /// Endpoints that other sites and programs call. None of them acts on a cookie alone: what a
 /// browser brings from elsewhere is checked against the registration.
@@ -65,7 +65,7 @@ pub(crate) fn router(state: &State) -> Router<State> {
     } else {
         Router::new()
     };
-    Router::new()
+    let all = Router::new()
         .merge(demo)
         .route("/oauth2/ciba", post(ciba::ask))
         .route("/oauth2/authorize", get(authorize::by_get).post(authorize::by_post))
@@ -73,7 +73,12 @@ pub(crate) fn router(state: &State) -> Router<State> {
         .route("/oauth2/check_session", get(check_session::frame))
         .route("/oauth2/introspect", post(introspect::introspect))
         .route("/oauth2/end_session", get(end_session::by_get).post(end_session::by_post))
-        .merge(open)
+        .merge(open);
+    if state.sandbox.is_none() {
+        return all;
+    }
+    // A sandbox shows developers what their clients do; elsewhere nothing looks on.
+    all.layer(middleware::from_fn_with_state(state.clone(), pages::observe))
 }
 
 /// Endpoints that only our own pages call.

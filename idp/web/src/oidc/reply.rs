@@ -75,6 +75,7 @@ impl Failure {
         let (status, error) = self.told();
         let (code, text) = (error.code.as_str(), error.description);
         let mut response = pages::protocol_error(state, headers, status, code, text);
+        response.extensions_mut().insert(error);
         if let Some(after) = after {
             response.headers_mut().insert(header::RETRY_AFTER, after);
         }

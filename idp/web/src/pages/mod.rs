@@ -25,6 +25,7 @@ mod recover;
 mod register;
 mod render;
 mod reply;
+mod sandbox;
 mod second_factor;
 mod security;
 mod shell;
@@ -53,6 +54,7 @@ use crate::State;
 
 pub use assets::{mark_address, stylesheet_address};
 pub use passwords::{Busy, Hasher, Hashing};
+pub use sandbox::{Sandbox, TestPerson};
 pub use text::Lang;
 
 pub(crate) use identifier::read as identifier;
@@ -62,6 +64,7 @@ pub(crate) use limits::device as device_limit;
 pub(crate) use limits::registration as registration_limit;
 pub(crate) use partner_card::Logos;
 pub(crate) use passwords::hash as hash_password;
+pub(crate) use sandbox::observe;
 pub(crate) use security::freeze;
 pub(crate) use waiting::message as backchannel_message;
 
@@ -80,7 +83,7 @@ where
 }
 
 /// The pages' routes.
-pub fn router() -> Router<State> {
+pub fn router(state: &State) -> Router<State> {
     let signing_in = Router::new()
         .route("/signin", form(signin::show, signin::submit))
         .route("/signin/logo", get(partner_card::logo))
@@ -122,6 +125,7 @@ pub fn router() -> Router<State> {
     signing_in
         .merge(joining)
         .merge(account)
+        .merge(sandbox::router(state))
         .method_not_allowed_fallback(missing::wrong_method)
         .layer(middleware::from_fn(keep_language))
         .route("/static/tongban.css", get(assets::stylesheet))

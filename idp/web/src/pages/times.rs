@@ -15,6 +15,12 @@ pub(crate) fn local(ms: i64) -> String {
     moment(ms).to_offset(CHINA).format(&form).unwrap_or_default()
 }
 
+/// Day and second in China.
+pub(crate) fn second(ms: i64) -> String {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    moment(ms).to_offset(CHINA).format(&form).unwrap_or_default()
+}
+
 /// Day in China.
 pub(crate) fn day(ms: i64) -> String {
     let form = format_description!("[year]-[month]-[day]");

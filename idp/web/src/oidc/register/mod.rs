@@ -60,13 +60,29 @@ async fn answer(
     let initial = initial(state, headers).await?;
     let sent = json(headers, body)?;
     let standing = Standing { vouched: initial.is_some(), before: None };
-    let mut client = registration::read(&sent, standing)?;
-    offered(state, &client)?;
-    sector::check(state, &client).await?;
+    let mut client = checked(state, &sent, standing).await?;
     client.client_id = state.ambient.id();
     let made = Made::new(state, client, true);
     keep(state, &made, initial).await?;
     Ok(made)
+}
+
+/// The client that was sent, if it may be registered here.
+async fn checked(state: &State, sent: &Value, standing: Standing<'_>) -> Result<Client, Refused> {
+    let client = registration::read(sent, standing)?;
+    offered(state, &client)?;
+    sector::check(state, &client).await?;
+    Ok(client)
+}
+
+/// A client that a form of ours sends for somebody whom nobody vouches for: the same limit, the
+/// same checks. It has no id yet and is not written; the error is a sentence for the sender.
+pub(crate) async fn by_form(state: &State, network: &str, sent: &Value) -> Result<Client, String> {
+    let made = async {
+        within_limit(state, network).await?;
+        checked(state, sent, Standing::default()).await
+    };
+    made.await.map_err(Refused::sentence)
 }
 
 /// A registration is a row, and may make us fetch.

@@ -90,6 +90,15 @@ impl From<StoreError> for Refused {
 }
 
 impl Refused {
+    /// What a person is told.
+    pub(super) fn sentence(self) -> String {
+        match self {
+            Self::Failure(failure) => failure.told().1.description.to_string(),
+            Self::Token => "The access token is missing.".to_owned(),
+            Self::Registration(refusal) => refusal.description,
+        }
+    }
+
     pub(super) fn response(self, headers: &HeaderMap) -> Response {
         let (status, code, description) = match self {
             Self::Failure(failure) => return failure.body(headers),

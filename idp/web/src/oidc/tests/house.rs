@@ -209,11 +209,15 @@ impl House {
     }
 
     /// On the server that the tests were given, if they were.
-    #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
     pub(super) async fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(Self::usual()).await
+    }
+
+    #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
+    pub(super) async fn on_postgres_with(settings: Settings) -> Option<Self> {
         let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
         let db = idp_store::testing::fresh_postgres(&server, vault()).await.unwrap();
-        Some(Self::over(db, None, Self::usual()).await)
+        Some(Self::over(db, None, settings).await)
     }
 
     async fn over(db: Db, directory: Option<tempfile::TempDir>, settings: Settings) -> Self {

@@ -26,6 +26,7 @@ mod pushed;
 mod referred;
 mod refreshing;
 mod registering;
+mod sandbox;
 mod sealed;
 mod sessions;
 mod shown;

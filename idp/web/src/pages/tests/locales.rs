@@ -79,6 +79,9 @@ fn every_sentence_is_well_formed_in_both_languages() {
                 ("name", "1"),
                 ("network", "1"),
                 ("list", "1"),
+                ("at", "1"),
+                ("sent", "1"),
+                ("known", "1"),
             ];
             let sentence = lang.with(&key, &args);
             assert!(sentence != key && !sentence.contains('{'), "{key}");
