@@ -1,0 +1,40 @@
+//! Each target takes bytes as they come from outside, and stops where a promise is broken: not
+//! only by a panic. Keys are made anew in each process, so that nothing here can be signed by
+//! them: what is believed is forged.
+
+#![allow(clippy::panic, clippy::missing_panics_doc, clippy::expect_used)] // That is what they do.
+
+mod requests;
+mod tokens;
+
+/// Takes one input.
+pub type Target = fn(&[u8]);
+
+/// Targets by name; each has a directory of its name in `corpus`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("assertion", tokens::assertion),
+    ("authorize", requests::authorize),
+    ("certificate", tokens::certificate),
+    ("ciba", tokens::ciba),
+    ("claims", requests::claims),
+    ("details", requests::details),
+    ("dpop", tokens::dpop),
+    ("hint", tokens::hint),
+    ("jwe", tokens::jwe),
+    ("jwt", tokens::jwt),
+    ("parameters", requests::parameters),
+    ("redirect_uri", requests::redirect_uri),
+    ("registration", requests::registration),
+    ("request_object", tokens::request_object),
+    ("token", requests::token),
+];
+
+/// The issuer of all inputs.
+pub const ISSUER: &str = "https://id.example";
+/// The moment of all inputs, seconds UTC.
+pub const NOW: i64 = 1_800_000_000;
+
+/// Bytes as text, where they are text.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
