@@ -8,7 +8,7 @@ use std::path::Path;
 use tests_fuzz::{TARGETS, Target};
 
 /// Changes of one input.
-const CHANGES: usize = 400;
+const CHANGES: usize = 1_000;
 
 /// A sequence that is the same everywhere (xorshift64*).
 struct Numbers(u64);
