@@ -358,6 +358,7 @@ sandbox-none = Nothing yet. Try it here, or run your program; then look again.
 sandbox-sent = Request
 sandbox-answered = Answer
 sandbox-settings = Settings for your program
+sandbox-environment = For a shell; the programs in docs/partners (Node, Python) read their settings from these.
 sandbox-delete = Remove this client
 sandbox-stray = This answer belongs to no attempt that began in this browser, or it was taken already. Begin again from the page of your client.
 sandbox-signature-good = signature good

@@ -358,6 +358,7 @@ sandbox-none = 还没有记录。先在这里试一试，或运行您的程序�
 sandbox-sent = 请求
 sandbox-answered = 应答
 sandbox-settings = 程序配置
+sandbox-environment = 供命令行使用；docs/partners 里的示例程序（Node、Python）从这些环境变量读取配置。
 sandbox-delete = 删除这个客户端
 sandbox-stray = 这个应答不属于本浏览器发起的任何一次尝试，或者已经处理过。请从客户端页面重新开始。
 sandbox-signature-good = 签名有效

@@ -105,7 +105,10 @@ async fn story(house: House) {
         // The secret is shown once.
         let secret = secret(&page.body);
         assert_eq!(secret.is_some(), method != "none");
-        assert!(!browser.get(&house, &home).await.body.contains("data-secret"));
+        let again = browser.get(&house, &home).await.body;
+        assert!(!again.contains("data-secret"));
+        let id = home.rsplit('/').next().unwrap();
+        assert!(again.contains(&format!("export CLIENT_ID=&#39;{id}&#39;")), "{again}");
 
         let fields = [("scope", "openid profile phone")];
         let begun = post(&mut browser, &house, &format!("{home}/try"), &fields).await;

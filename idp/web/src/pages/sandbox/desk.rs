@@ -193,13 +193,13 @@ pub(crate) async fn client(page: Page, Path(id): Path<String>) -> Response {
     let issuer = &page.state.settings.issuer;
     let mut shell = page.shell();
     shell.here = home(&id);
+    let secret = known.secret_hash.as_ref();
+    let secret = secret.map(|_| if first { sandbox.secret(&id) } else { String::new() });
     let view = ClientPage {
         name: client.client_name.clone(),
         settings: settings(client, issuer),
-        secret: known
-            .secret_hash
-            .as_ref()
-            .map(|_| if first { sandbox.secret(&id) } else { String::new() }),
+        environment: environment(client, issuer, secret.as_deref()),
+        secret,
         can_try: trying::can(client),
         scope: client.scope.clone(),
         home: home(&id),
@@ -225,6 +225,16 @@ fn settings(client: &Client, issuer: &str) -> Vec<(&'static str, String)> {
         ("userinfo_endpoint", at("/oauth2/userinfo")),
         ("jwks_uri", at("/oauth2/jwks")),
     ]
+}
+
+/// The same as a shell takes it, for programs that read their settings from the environment.
+fn environment(client: &Client, issuer: &str, secret: Option<&str>) -> String {
+    let mut text = format!("export ISSUER='{issuer}'\nexport CLIENT_ID='{}'", client.client_id);
+    if let Some(secret) = secret {
+        let secret = if secret.is_empty() { "…" } else { secret };
+        text.push_str(&format!("\nexport CLIENT_SECRET='{secret}'"));
+    }
+    text
 }
 
 /// Empties a client's timeline.

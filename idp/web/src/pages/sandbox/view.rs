@@ -77,6 +77,8 @@ pub(super) struct ClientPage {
     pub(super) shell: Shell,
     pub(super) name: String,
     pub(super) settings: Vec<(&'static str, String)>,
+    /// The same for a shell.
+    pub(super) environment: String,
     /// None: it has none. Empty: it was shown before.
     pub(super) secret: Option<String>,
     pub(super) can_try: bool,
