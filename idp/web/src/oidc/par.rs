@@ -59,7 +59,7 @@ async fn answer(
         return Err(ProtocolError::invalid_request(text).into());
     }
     // RFC 9126 §3: a request object may be pushed.
-    let (parameters, signed) = object::open(state, &known, &body).await?;
+    let (parameters, signed) = object::open(state, &known, network, &body).await?;
     // RFC 9126 §2.1, item 3: checked as the authorization endpoint would.
     let front = state.settings.implicit_and_hybrid;
     let issuer = &state.settings.issuer;

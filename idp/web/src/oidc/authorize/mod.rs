@@ -74,7 +74,7 @@ async fn begin(
     let client_id = parameters.required("client_id", "The client_id is missing.")?;
     let known = state.clients.find(state, client_id).await?;
     let known = known.ok_or(ProtocolError::invalid_request("The client_id is not registered."))?;
-    let request = match wanted(state, &known, parameters).await? {
+    let request = match wanted(state, &known, network, parameters).await? {
         Ok(request) => request,
         Err(Refusal::Page(error)) => return Err(error.into()),
         Err(Refusal::Redirect { error, redirect_uri, mode, state: given }) => {
@@ -98,6 +98,7 @@ async fn begin(
 async fn wanted(
     state: &State,
     known: &Known,
+    network: &str,
     parameters: &Parameters,
 ) -> Result<Result<AuthorizationRequest, Refusal>, Failure> {
     let client = &known.client;
@@ -105,7 +106,7 @@ async fn wanted(
     if let Some(pushed) = par::taken(state, known, parameters).await? {
         return Ok(Ok(pushed));
     }
-    let (parameters, signed) = match object::open(state, known, parameters).await {
+    let (parameters, signed) = match object::open(state, known, network, parameters).await {
         Ok(opened) => opened,
         // RFC 9101 §7: told to the client where its address is beyond doubt.
         Err(Failure::Protocol(error)) => {

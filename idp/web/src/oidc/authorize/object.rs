@@ -16,6 +16,7 @@ use crate::oidc::reply::Failure;
 pub(in crate::oidc) async fn open(
     state: &State,
     known: &Known,
+    network: &str,
     parameters: &Parameters,
 ) -> Result<(Parameters, bool), Failure> {
     let client = &known.client;
@@ -34,7 +35,7 @@ pub(in crate::oidc) async fn open(
             return Err(ProtocolError::invalid_request(text).into());
         }
         (None, Some(uri)) => {
-            referred = reference::fetch(state, client, uri).await?;
+            referred = reference::fetch(state, client, network, uri).await?;
             &*referred
         }
     };

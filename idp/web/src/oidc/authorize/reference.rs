@@ -8,22 +8,28 @@ use idp_domain::outgoing::{Answer, Limits};
 use idp_protocol::client::Client;
 use idp_protocol::{ErrorCode, ProtocolError};
 
-use crate::State;
+use crate::{State, pages};
 
 /// How long an object is kept at most, milliseconds: as long as its site says, or as an address
 /// says that names what it holds.
 const LONGEST: i64 = 5 * 60_000;
 /// Fetches of one client within a minute: the browser of anybody can make us fetch.
 const PER_CLIENT: u32 = 120;
+/// And for requests from one network, so that no single one can use up the client's.
+const PER_NETWORK: u32 = 30;
 /// Objects kept and clients counted; beyond, both begin anew.
 const MOST: usize = 1_000;
+
+/// Start of the minute, and fetches in it, by what is counted.
+type Counted = Mutex<HashMap<String, (i64, u32)>>;
 
 /// Objects by address, and fetches by client.
 #[derive(Default)]
 pub(crate) struct References {
     kept: Mutex<HashMap<String, (i64, Arc<str>)>>,
-    /// Start of the minute, and fetches in it.
-    counted: Mutex<HashMap<String, (i64, u32)>>,
+    by_client: Counted,
+    /// By themselves: whoever has many networks would make the clients' counts begin anew.
+    by_network: Counted,
 }
 
 fn refuse(description: &'static str) -> ProtocolError {
@@ -44,19 +50,26 @@ impl References {
         kept.insert(uri.to_owned(), (until, object.clone()));
     }
 
-    /// Counts a fetch; false if the client has had enough in this minute.
-    fn may_fetch(&self, client_id: &str, now: i64) -> bool {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.len() >= MOST {
-            counted.clear();
-        }
-        let (start, count) = counted.entry(client_id.to_owned()).or_insert((now, 0));
-        if !(0..60_000).contains(&(now - *start)) {
-            (*start, *count) = (now, 0);
-        }
-        *count += 1;
-        *count <= PER_CLIENT
+    /// Counts a fetch; false if the network, where networks are counted, or the client has had
+    /// enough in this minute.
+    fn may_fetch(&self, client_id: &str, network: Option<&str>, now: i64) -> bool {
+        let of = |network: &str| format!("{network} {client_id}");
+        network.is_none_or(|network| within(&self.by_network, of(network), PER_NETWORK, now))
+            && within(&self.by_client, client_id.to_owned(), PER_CLIENT, now)
     }
+}
+
+fn within(counted: &Counted, key: String, most: u32, now: i64) -> bool {
+    let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+    if counted.len() >= MOST {
+        counted.clear();
+    }
+    let (start, count) = counted.entry(key).or_insert((now, 0));
+    if !(0..60_000).contains(&(now - *start)) {
+        (*start, *count) = (now, 0);
+    }
+    *count += 1;
+    *count <= most
 }
 
 /// The object behind a `request_uri`, not yet opened.
@@ -66,6 +79,7 @@ impl References {
 pub(super) async fn fetch(
     state: &State,
     client: &Client,
+    network: &str,
     uri: &str,
 ) -> Result<Arc<str>, ProtocolError> {
     // OpenID Connect Core §6.2: the fragment says which version is meant; it never leaves.
@@ -80,7 +94,8 @@ pub(super) async fn fetch(
         return Ok(object);
     }
     // RFC 9101 §10.4: nobody uses us to flood somebody else (attacks row 42).
-    if !state.references.may_fetch(&client.client_id, now) {
+    let network = pages::authorization_limit(state, network).map(|_| network);
+    if !state.references.may_fetch(&client.client_id, network, now) {
         return Err(refuse("The request_uri is fetched too often; try again in a minute."));
     }
     let answer = match state.outgoing().get(plain, Limits::default()).await {
