@@ -7,6 +7,7 @@
 //! them their stories are not asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
 
+mod apache;
 mod key;
 mod node;
 mod play;

@@ -18,8 +18,8 @@ use url::Url;
 use crate::key::Key;
 use crate::provider::{Person, Provider};
 
-/// How long a program may think between two lines: other builds may have the machine meanwhile.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long something may take, a program between two lines for one: other builds may have the machine meanwhile.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A program that is there to be run.
 pub(crate) struct Library {
@@ -95,7 +95,7 @@ impl Stage {
         let mut child = Command::new(interpreter)
             .args(program)
             .args([story, &settings.to_string()])
-            .env(self.library.authority, self.provider.authority_file())
+            .env(self.library.authority, self.provider.file("authority.pem"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -14,12 +14,14 @@ use rcgen::{
 use serde_json::{Value, json};
 use tests_kit::{Browser, Demo, Engine};
 
+use crate::play::PATIENCE;
+
 /// People with accounts.
 const PEOPLE: &str = "12";
 const PASSWORD: &str = "Tests-only-7-lotus";
 
 /// Ends the deployment when the run ends, however it ends: the pipe to it breaks then.
-const KEEPER: &str =
+pub(crate) const KEEPER: &str =
     r#"directory=$1; shift; "$@" & cat >/dev/null; kill $!; wait; rm -rf "$directory""#;
 
 /// A running deployment.
@@ -134,11 +136,7 @@ impl Provider {
     fn wait(&self, port: u16) {
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(180),
-                "it does not start:\n{}",
-                self.log()
-            );
+            assert!(begun.elapsed() < PATIENCE, "it does not start:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -148,9 +146,10 @@ impl Provider {
         std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
-    /// The file of the authority's certificate, as libraries are told of it.
-    pub(crate) fn authority_file(&self) -> PathBuf {
-        self.directory.join("authority.pem")
+    /// A file of the deployment's: `authority.pem`, as libraries are told of it, the server's own
+    /// `certificate.pem` and `key.pem`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Runs a command of the operator's on the running deployment; gives its data.
