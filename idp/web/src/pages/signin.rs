@@ -18,7 +18,7 @@ use super::partner_card::{self, PartnerCard};
 use super::reply::{with_cookie, with_cookies};
 use super::view::{Link, Notice};
 use super::{devices, identifier, limits, second_factor};
-use crate::flow;
+use crate::flow::{self, Flow};
 use crate::session::{self, NewSession, Who};
 
 /// Longest identifier that the form takes, bytes.
@@ -43,15 +43,23 @@ impl Found {
     }
 }
 
+/// The flow on whose way the page stands, if it can be read.
+async fn on_the_way(page: &Page) -> Option<Flow> {
+    let id = page.flow()?;
+    flow::load(&page.state, &page.headers, &id).await.unwrap_or_else(|cause| {
+        // The page serves without what the partner wished.
+        tracing::error!(%cause, "a flow cannot be read");
+        None
+    })
+}
+
+/// Whom the person is signing in to: told as long as the page is there, whatever she types.
+async fn partner(page: &Page) -> Option<PartnerCard> {
+    partner_card::of(page, &on_the_way(page).await?)
+}
+
 pub(crate) async fn show(page: Page) -> Response {
-    let flow = match page.flow() {
-        Some(id) => flow::load(&page.state, &page.headers, &id).await.unwrap_or_else(|cause| {
-            // The page serves without what the partner wished.
-            tracing::error!(%cause, "a flow cannot be read");
-            None
-        }),
-        None => None,
-    };
+    let flow = on_the_way(&page).await;
     let notice = match page.query("done").as_deref() {
         Some("recovered") => Some(Notice::success(page.t("recovered"))),
         Some("signed-out") => Some(Notice::success(page.t("signed-out"))),
@@ -103,9 +111,9 @@ fn form(
     )
 }
 
-fn refused(page: &Page, typed: &str) -> Response {
+async fn refused(page: &Page, typed: &str) -> Response {
     let notice = Notice::error(page.t("signin-refused"));
-    form(page, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(notice), None)
+    form(page, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(notice), partner(page).await)
 }
 
 pub(crate) async fn submit(page: Page, request: Request) -> Response {
@@ -114,9 +122,9 @@ pub(crate) async fn submit(page: Page, request: Request) -> Response {
         Err(status) => return page.status(status),
     };
     let (typed, password) = (fields.get("identifier"), fields.get("password"));
-    let Some(who) = identifier::read(typed, page.now()) else { return refused(&page, typed) };
+    let Some(who) = identifier::read(typed, page.now()) else { return refused(&page, typed).await };
     if password.is_empty() || password.len() > LONGEST_PASSWORD {
-        return refused(&page, typed);
+        return refused(&page, typed).await;
     }
     match attempt(&page, typed, password, who).await {
         Ok(answer) => answer,
@@ -135,7 +143,8 @@ async fn attempt(
         let mut notice = Notice::error(page.t("signin-limited"));
         let sms = Page::address("/signin/sms", page.flow().as_deref());
         notice = notice.link(Link::new(sms, page.t("sms-signin-link")));
-        return Ok(form(page, StatusCode::TOO_MANY_REQUESTS, typed, Some(notice), None));
+        let partner = partner(page).await;
+        return Ok(form(page, StatusCode::TOO_MANY_REQUESTS, typed, Some(notice), partner));
     };
     let Ok(fits) = page.state.passwords.verify(password, found.password()).await else {
         release(page, &counted, false).await?;
@@ -149,9 +158,9 @@ async fn attempt(
         }
         Found::Citizen(account) => {
             note_failure(page, account.person_id);
-            Ok(refused(page, typed))
+            Ok(refused(page, typed).await)
         }
-        _ => Ok(refused(page, typed)),
+        _ => Ok(refused(page, typed).await),
     }
 }
 

@@ -49,6 +49,15 @@ async fn registration_2_policy_terms_and_logo_stand_on_the_sign_in_page(house: H
     ] {
         assert!(body.contains(part), "{part} {body}");
     }
+    // Whatever is typed: the page that comes back still says whom she signs in to.
+    let again = format!("/signin?{}", logo.split_once('?').unwrap().1);
+    for typed in ["13800130001", "nobody at all"] {
+        let fields = [("identifier", typed), ("password", "wrong and long enough")];
+        let refused = browser.post(&house, &again, &[], &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert!(refused.body.contains("https://l.example/terms"), "{refused:?}");
+        assert!(refused.body.contains(&format!("src=\"{logo}\"")), "{refused:?}");
+    }
     // Attacks row 37: a name is text; row 36: no browser goes to the partner for a picture.
     assert!(!body.contains("<script>"), "{body}");
     assert!(!body.contains(LOGO), "{body}");
