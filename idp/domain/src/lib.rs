@@ -6,5 +6,6 @@ pub mod ambient;
 pub mod citizen;
 pub mod consent;
 pub mod flow;
+pub mod key;
 pub mod network;
 pub mod outgoing;

@@ -120,7 +120,7 @@ pub(crate) fn registration(config: &Config) -> Result<Registration, ConfigError>
     }
 }
 
-fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
+pub(crate) fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     let mut settings = WebSettings::new(&config.server.issuer);
     settings.max_body_bytes = config.server.max_body_bytes;
     for text in &config.server.trusted_proxies {
@@ -157,6 +157,15 @@ fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> {
     settings.sessions.absolute_ms = i64::from(sessions.absolute_hours) * 3_600_000;
     settings.sessions.staff_idle_ms = i64::from(sessions.staff_idle_minutes) * 60_000;
     settings.sessions.staff_absolute_ms = i64::from(sessions.staff_absolute_hours) * 3_600_000;
+    let ahead = i64::from(config.keys.publish_ahead_seconds) * 1000;
+    if ahead < idp_web::keys::LEAST_AHEAD {
+        return Err(ConfigError::new(
+            "`keys.publish_ahead_seconds` is shorter than the key set may be kept.",
+            "70 or more; 900 if nothing speaks against it",
+        ));
+    }
+    settings.publish_ahead_ms = ahead;
+    settings.rotate_ms = i64::from(config.keys.rotate_days) * 86_400_000;
     Ok(settings)
 }
 
@@ -248,6 +257,7 @@ impl App {
             let (db, ambient) = (self.db.clone(), self.web.ambient.clone());
             tokio::spawn(jobs::seal(db, ambient, path, interval, shutdown.clone()));
         }
+        tokio::spawn(jobs::keys(self.web.clone(), shutdown.clone()));
         tokio::spawn(jobs::prune(self.db, self.web.ambient.clone(), shutdown.clone()));
         self.router
     }

@@ -38,6 +38,36 @@ pub async fn prune(db: Db, ambient: Ambient, shutdown: Shutdown) {
     }
 }
 
+/// Lets keys age: successors, retirement, removal (attacks row 47). Every node does this; the
+/// database decides which of them makes a change.
+pub async fn keys(web: idp_web::State, shutdown: Shutdown) {
+    let schedule = web.settings.keys();
+    loop {
+        match idp_web::keys::upkeep(&web.db, &web.ambient, schedule).await {
+            Ok(changes) => {
+                for change in changes {
+                    let idp_web::keys::Changed { kid, algorithm, what } = change;
+                    metrics::counter!("tongban_key_changes_total", "change" => what).increment(1);
+                    tracing::info!(kid, algorithm, what, "a key changed");
+                }
+            }
+            Err(cause) => tracing::error!(%cause, "the keys could not be looked after"),
+        }
+        if let Ok(all) = idp_web::keys::list(&web.db, &web.ambient, schedule).await {
+            for key in all.into_iter().filter(|key| key.active) {
+                let age = std::time::Duration::from_millis(
+                    u64::try_from(web.now() - key.signs_from).unwrap_or(0),
+                );
+                metrics::gauge!("tongban_key_age_seconds", "algorithm" => key.algorithm)
+                    .set(age.as_secs_f64());
+            }
+        }
+        if shutdown.comes_within(LONGEST).await {
+            return;
+        }
+    }
+}
+
 /// Seals the audit trail at every interval. A trail that the last checkpoint contradicts is told
 /// every time, and its checkpoint is kept: it is the evidence.
 pub async fn seal(db: Db, ambient: Ambient, path: PathBuf, interval: Duration, shutdown: Shutdown) {

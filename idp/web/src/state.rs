@@ -149,6 +149,11 @@ pub struct Settings {
     pub sessions: Sessions,
     /// Lifetimes of what is issued.
     pub lifetimes: Lifetimes,
+    /// A new key is published this long before it signs, milliseconds; at least
+    /// [`crate::keys::LEAST_AHEAD`].
+    pub publish_ahead_ms: i64,
+    /// Age at which a key gets a successor, milliseconds; 0: only by command.
+    pub rotate_ms: i64,
     /// What hashing a password costs.
     pub hashing: crate::pages::Hashing,
 }
@@ -187,8 +192,28 @@ impl Settings {
             limits: Limits::default(),
             sessions: Sessions::default(),
             lifetimes: Lifetimes::default(),
+            publish_ahead_ms: 15 * 60_000,
+            rotate_ms: 90 * 86_400_000,
             hashing: crate::pages::Hashing::default(),
         }
+    }
+
+    /// When and how keys follow each other (attacks row 47). The overlap is the longest life of
+    /// anything that a key signed: of tokens; of ID tokens, by which a sign-out names a session for
+    /// as long as that may last; then until sets that were served before have grown old.
+    #[must_use]
+    pub fn keys(&self) -> idp_domain::key::Schedule {
+        let (lives, sessions) = (self.lifetimes, self.sessions);
+        let longest = [
+            lives.access_ms,
+            lives.id_ms,
+            lives.flow_ms,
+            sessions.absolute_ms,
+            sessions.staff_absolute_ms,
+        ];
+        let publish_ahead = self.publish_ahead_ms.max(crate::keys::LEAST_AHEAD);
+        let overlap = longest.into_iter().fold(0, i64::max) + publish_ahead;
+        idp_domain::key::Schedule { publish_ahead, overlap, rotate_after: self.rotate_ms }
     }
 }
 
@@ -258,7 +283,7 @@ impl State {
         face: Arc<dyn FaceCheck>,
         outbox_wake: Arc<Notify>,
     ) -> Result<Self, StoreError> {
-        let keys = Keys::open(&db, &ambient).await?;
+        let keys = Keys::open(&db, &ambient, settings.keys().overlap).await?;
         let passwords = crate::pages::Hasher::new(settings.hashing);
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;

@@ -43,9 +43,10 @@ pub async fn deploy(
     let app = App::build(config, ambient::system()).await?;
     let (db, host, web) = (app.db.clone(), app.host.clone(), app.web.clone());
     let aliases = listen::aliases(&app.web);
+    // Before the jobs, whose first round has figures of its own.
+    let shown = figures.is_some().then(|| metrics::begin(db, host)).transpose()?;
     let mut router = app.start_jobs(&shutdown);
-    if let Some(listener) = figures {
-        let shown = metrics::begin(db, host)?;
+    if let Some((listener, shown)) = figures.zip(shown) {
         router = metrics::measured(router);
         talk(format_args!("figures on {}", listener.local_addr()?));
         tokio::spawn(listen::serve(listener, shown, shutdown.clone(), Duration::ZERO));

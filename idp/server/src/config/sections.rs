@@ -112,6 +112,16 @@ pub struct Limits {
     pub authorizations_per_network_per_minute: u32,
 }
 
+/// `[keys]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Days; 0: only by command.
+    pub rotate_days: u32,
+    /// Seconds.
+    pub publish_ahead_seconds: u32,
+}
+
 /// `[audit]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,6 +252,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// `[limits]`
     pub limits: Limits,
+    /// `[keys]`
+    pub keys: Keys,
     /// `[audit]`
     pub audit: Audit,
     /// `[sessions]`

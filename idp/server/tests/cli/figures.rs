@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::place::Place;
 
-struct Serving(Child);
+pub(crate) struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -14,7 +14,7 @@ impl Drop for Serving {
     }
 }
 
-fn serve(place: &Place) -> (Serving, String, String) {
+pub(crate) fn serve(place: &Place) -> (Serving, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tongban"));
     command.args(["serve", "--data"]).arg(place.directory.path());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -33,7 +33,7 @@ fn serve(place: &Place) -> (Serving, String, String) {
     panic!("it ended before it listened");
 }
 
-async fn text(address: &str) -> String {
+pub(crate) async fn text(address: &str) -> String {
     reqwest::get(format!("http://{address}")).await.unwrap().text().await.unwrap()
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may stop.
 
 mod figures;
+mod keys;
 mod operations;
 mod people;
 mod place;

@@ -39,6 +39,7 @@ pub(crate) async fn issued(state: &State, text: &str) -> Result<Option<Arc<Acces
     if let Some(access) = ring.believed.get(&key) {
         return Ok(Some(access).filter(|access| access.exp > now));
     }
+    let ring = state.keys.ring_for(state, text).await?;
     // RFC 9068 §4: typ, alg, iss, exp (attacks row 11).
     let claims = Unverified::parse(text)
         .and_then(|token| token.verify(&ring.public, &[Algorithm::Es256], Some("at+jwt")));

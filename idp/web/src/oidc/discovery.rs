@@ -28,7 +28,10 @@ fn json(body: Bytes) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Short, so that a rotated key is found while the old one still verifies.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    // Shorter than a new key waits before it signs (keys::LEAST_AHEAD; attacks row 47).
+    let age = HeaderValue::from_str(&format!("public, max-age={}", crate::keys::MAX_AGE));
+    if let Ok(age) = age {
+        headers.insert(header::CACHE_CONTROL, age);
+    }
     response
 }

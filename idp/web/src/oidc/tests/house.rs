@@ -94,18 +94,13 @@ fn vault() -> Vault {
 
 /// Making RSA keys takes longer than most tests: one set serves all.
 async fn keep_keys(db: &Db) {
-    static KEYS: OnceLock<Vec<(&str, String, Vec<u8>)>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        let made = |name| {
-            let (private, kid) = crate::keys::fresh(name).unwrap();
-            (name, kid, private.to_vec())
-        };
-        crate::keys::names().map(made).collect()
-    });
+    static KEYS: OnceLock<Vec<idp_store::key::Fresh>> = OnceLock::new();
+    let made = |name| crate::keys::fresh(name).unwrap();
+    let keys = KEYS.get_or_init(|| crate::keys::names().map(made).collect());
     db.write("test", move |tx: &mut Tx| {
         Box::pin(async move {
-            for (name, kid, private) in keys {
-                idp_store::key::add(tx, kid, name, private, 1).await?;
+            for key in keys {
+                idp_store::key::first(tx, key, 1).await?;
             }
             Ok::<_, StoreError>(())
         })
@@ -256,6 +251,23 @@ impl House {
             house.register(registration).await;
         }
         house
+    }
+
+    /// Another node on the same database and clock.
+    pub(super) async fn beside(&self) -> Self {
+        let ambient = self.state.ambient.clone();
+        let (db, settings) = (self.state.db.clone(), self.state.settings.clone());
+        let (register, face) = (Arc::new(Nobody), Arc::new(Nobody));
+        let state = State::open(db, ambient, settings, register, face, Arc::default());
+        let state = state.await.unwrap();
+        Self {
+            router: crate::router(state.clone()),
+            state,
+            clock: self.clock.clone(),
+            peer: AtomicU8::new(1),
+            certificate: Mutex::new(None),
+            directory: None,
+        }
     }
 
     pub(super) async fn register(&self, registration: Value) {

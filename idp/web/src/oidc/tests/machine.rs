@@ -44,8 +44,9 @@ async fn attack_47_a_rotated_key_signs_and_the_old_one_still_verifies(house: Hou
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
     let (db, ambient) = (&house.state.db, &house.state.ambient);
-    let kid = crate::keys::rotate(db, ambient, Algorithm::Rs256).await.unwrap();
-    house.wait(5_000);
+    let schedule = house.state.settings.keys();
+    let kid = crate::keys::rotate(db, ambient, schedule, "RS256").await.unwrap().kid;
+    house.wait(schedule.publish_ahead);
     let keys = get(&house, "/oauth2/jwks").await.json()["keys"].as_array().unwrap().clone();
     let check = |token: &str| {
         let token = Unverified::parse(token).unwrap();

@@ -17,6 +17,7 @@ mod flows;
 mod front;
 mod handed;
 mod house;
+mod key_life;
 mod logout;
 mod machine;
 mod notices;
