@@ -221,9 +221,12 @@ pub(crate) fn given(consent: &Consent) -> Given<'_> {
     Given { scope: &consent.scope, claims: &consent.claims, client_name: &consent.client_name }
 }
 
-/// What a person saw of the partner when they consented (attacks row 34).
+/// What a person saw of the partner when they consented, a line each: its names, and the address
+/// of its picture where it has one (attacks row 34).
 pub(crate) fn face(client: &Client) -> String {
-    format!("{}\n{}", client.client_name, client.client_name_en.as_deref().unwrap_or_default())
+    let english = client.client_name_en.as_deref().unwrap_or_default();
+    let logo = client.logo_uri.as_ref().map(|logo| format!("\n{logo}")).unwrap_or_default();
+    format!("{}\n{english}{logo}", client.client_name)
 }
 
 /// Remembers that this person goes on as themselves (OpenID Connect Core §3.1.2.1,

@@ -210,6 +210,16 @@ async fn attack_34_consent_is_remembered_and_asked_again_when_it_would_widen(hou
     assert!(ask_b(&mut browser, &house, "openid", "none").await.contains("code="));
     let wider = ask_b(&mut browser, &house, "openid profile", "none").await;
     assert!(wider.contains("error=consent_required"), "{wider}");
+    // So is another picture; and what she then allowed stands.
+    let painted = json!({"client_id": "b", "client_name": "丙", "scope": "openid profile phone",
+        "redirect_uris": ["https://b.example/cb"], "logo_uri": "https://b.example/l.png"});
+    clients::update(&house.state.db, &house.state.ambient, painted).await.unwrap();
+    house.state.clients.forget();
+    let asked = ask_b(&mut browser, &house, "openid", "").await;
+    assert!(asked.starts_with("/consent?flow="), "{asked}");
+    let waiting = flow::load(&house.state, &browser.headers(), id(&asked)).await.unwrap().unwrap();
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    assert!(ask_b(&mut browser, &house, "openid", "none").await.contains("code="));
 }
 
 async fn attack_34_a_consent_is_its_persons_and_not_the_browsers(house: House) {
