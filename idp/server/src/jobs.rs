@@ -19,17 +19,25 @@ const BETWEEN: Duration = Duration::from_millis(20);
 pub async fn prune(db: Db, ambient: Ambient, shutdown: Shutdown) {
     loop {
         let mut round = 0;
-        for step in 0..prune::STEPS {
+        for step in 0.. {
             let now = ambient.now();
             let removed = db
                 .write::<_, StoreError, _>("prune", move |tx| Box::pin(prune::step(tx, step, now)));
-            let removed = removed.await.unwrap_or_else(|cause| {
-                tracing::error!(%cause, step, "expired rows could not be removed");
-                0
-            });
-            round += removed;
-            if removed > 0 && shutdown.comes_within(BETWEEN).await {
-                return;
+            match removed.await {
+                Ok(Some(0)) => {}
+                Ok(Some(removed)) => {
+                    round += removed;
+                    if shutdown.comes_within(BETWEEN).await {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                // Whatever is wrong is so for the other tables, too: the next round tries again.
+                Err(cause) => {
+                    tracing::error!(%cause, step, "expired rows could not be removed");
+                    round = 0;
+                    break;
+                }
             }
         }
         if round == 0 && shutdown.comes_within(LONGEST * 10).await {

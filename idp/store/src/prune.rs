@@ -9,18 +9,15 @@ use crate::{face, journey, otp, proof, pushed, sandbox, staff, throttle};
 /// What expired within the last day stays, so that the replay of a code is still known as one.
 const DAY: i64 = 86_400_000;
 
-/// How many steps a round has.
-pub const STEPS: usize = 18;
-
-/// One step of a round, of [`STEPS`]: gives how many rows it removed. Any other number removes
-/// nothing. Requests that nobody answered, proofs and counters go as soon as they have expired:
+/// One step of a round, counted from 0: gives how many rows it removed, and nothing behind the last
+/// one. Requests that nobody answered, proofs and counters go as soon as they have expired:
 /// anybody can make them, and none is looked at after its time.
 ///
 /// # Errors
 /// As the database says.
-pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<u64, StoreError> {
+pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<Option<u64>, StoreError> {
     let before = now - DAY;
-    match step {
+    let removed = match step {
         0 => code::prune(tx, before).await,
         1 => backchannel::prune(tx, before).await,
         2 => pushed::prune(tx, before).await,
@@ -39,8 +36,9 @@ pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<u64, StoreError>
         15 => staff::prune(tx, now).await,
         16 => face::prune(tx, now).await,
         17 => sandbox::prune(tx, now).await,
-        _ => Ok(0),
-    }
+        _ => return Ok(None),
+    };
+    removed.map(Some)
 }
 
 /// A whole round in one unit of work, for tests.
@@ -48,9 +46,9 @@ pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<u64, StoreError>
 /// # Errors
 /// As the database says.
 pub async fn round(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    for number in 0..STEPS {
-        removed += step(tx, number, now).await?;
+    let (mut removed, mut number) = (0, 0);
+    while let Some(rows) = step(tx, number, now).await? {
+        (removed, number) = (removed + rows, number + 1);
     }
     Ok(removed)
 }

@@ -158,3 +158,14 @@ fn fapi2_5_3_2_1_nobody_speaks_for_absent_people_under_that_policy() {
         assert_eq!(faults, ["The policy does not know the grant `jwt-bearer`."], "{policy}");
     }
 }
+
+#[test]
+fn rfc_8693_5_a_client_without_credentials_exchanges_nothing() {
+    let registration = |method: &str| {
+        json!({"redirect_uris": ["https://a.example/cb"], "token_endpoint_auth_method": method,
+            "grant_types": ["authorization_code", crate::exchange::GRANT]})
+    };
+    assert!(Client::from_json(registration("client_secret_basic")).is_ok());
+    let faults = Client::from_json(registration("none")).unwrap_err();
+    assert!(faults.iter().any(|fault| fault.contains("exchange")), "{faults:?}");
+}

@@ -117,6 +117,15 @@ statement!(
      where datname = current_database() and pid <> pg_backend_pid()"
 );
 
+/// Ends every connection of the pool, as a server that restarts does.
+async fn cut(fresh: &Fresh) {
+    fresh
+        .db
+        .read::<_, StoreError, _>("cut", |tx| Box::pin(async move { tx.all(&CUT, args![]).await }))
+        .await
+        .unwrap();
+}
+
 /// Six writes at once, which take all connections of the pool.
 async fn side_by_side(fresh: &Fresh, from: usize) {
     let tasks = (from..from + 6).map(|id| {
@@ -136,11 +145,7 @@ async fn side_by_side(fresh: &Fresh, from: usize) {
 
 async fn a_restarted_server_is_met_again_without_an_error(fresh: Fresh) {
     side_by_side(&fresh, 0).await;
-    fresh
-        .db
-        .read::<_, StoreError, _>("cut", |tx| Box::pin(async move { tx.all(&CUT, args![]).await }))
-        .await
-        .unwrap();
+    cut(&fresh).await;
     side_by_side(&fresh, 6).await;
     assert_eq!(get(&fresh, "11").await, Some(1));
 }
@@ -180,11 +185,7 @@ async fn single_statements_share_a_commit_and_no_fault(fresh: Fresh) {
 
 async fn a_restarted_server_takes_single_statements_again(fresh: Fresh) {
     side_by_side(&fresh, 0).await;
-    fresh
-        .db
-        .read::<_, StoreError, _>("cut", |tx| Box::pin(async move { tx.all(&CUT, args![]).await }))
-        .await
-        .unwrap();
+    cut(&fresh).await;
     let tasks = (6..12).map(|n| {
         let db = fresh.db.clone();
         tokio::spawn(

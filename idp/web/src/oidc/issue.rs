@@ -45,6 +45,7 @@ struct Access<'a> {
     /// RFC 8693 §4.4.
     #[serde(skip_serializing_if = "Option::is_none")]
     may_act: Option<Actor>,
+    /// Our own: the tokens that it was exchanged for, whose revocation is its own.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     from: &'a [String],
     /// RFC 9396 §9.1.

@@ -17,7 +17,7 @@ mod introspect;
 mod issue;
 mod par;
 pub(crate) mod register;
-mod reply;
+pub(crate) mod reply;
 mod request;
 pub mod resource;
 mod revoke;

@@ -315,20 +315,7 @@ async fn attack_34_a_person_is_told_who_else_may_act(house: House) {
 }
 
 async fn attack_39_for_an_officer_nobody_acts(house: House) {
-    house
-        .write(|tx| {
-            let staff = idp_store::staff::Staff {
-                id: "s1".into(),
-                user_name: "officer".into(),
-                name: "陈警官".into(),
-                role: "officer".into(),
-                password: "x".into(),
-                totp: vec![1],
-                active: true,
-            };
-            Box::pin(async move { idp_store::staff::create(tx, &staff, 1).await })
-        })
-        .await;
+    house.officer("s1").await;
     let back = "http://localhost:8080/hall/callback";
     house
         .register(json!({"client_id": "hall", "client_secret": SECRET, "legal_basis": "test",

@@ -316,20 +316,7 @@ async fn form_post_1_answers_and_errors_travel_in_the_body(house: House) {
 }
 
 async fn officers_are_met_by_the_hall_only(house: House) {
-    house
-        .write(|tx| {
-            let staff = idp_store::staff::Staff {
-                id: "s1".into(),
-                user_name: "officer".into(),
-                name: "陈警官".into(),
-                role: "officer".into(),
-                password: "x".into(),
-                totp: vec![1],
-                active: true,
-            };
-            Box::pin(async move { idp_store::staff::create(tx, &staff, 1).await })
-        })
-        .await;
+    house.officer("s1").await;
     house
         .register(json!({"client_id": "hall", "client_secret": SECRET, "legal_basis": "test",
             "redirect_uris": ["http://localhost:8080/hall/callback"], "sector": "hall",

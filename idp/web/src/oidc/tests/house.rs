@@ -306,6 +306,23 @@ impl House {
         .await;
     }
 
+    /// An officer who can sign in.
+    pub(super) async fn officer(&self, id: &'static str) {
+        self.write(move |tx| {
+            let staff = idp_store::staff::Staff {
+                id: id.into(),
+                user_name: "officer".into(),
+                name: "陈警官".into(),
+                role: "officer".into(),
+                password: "x".into(),
+                totp: vec![1],
+                active: true,
+            };
+            Box::pin(async move { idp_store::staff::create(tx, &staff, 1).await })
+        })
+        .await;
+    }
+
     pub(super) async fn write<F>(&self, unit: F)
     where
         F: for<'a> Fn(&'a mut Tx) -> idp_store::Unit<'a, (), StoreError> + Send + Sync + 'static,

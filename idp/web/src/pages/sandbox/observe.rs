@@ -13,6 +13,7 @@ use super::cause;
 use super::read;
 use super::recorder::{Asked, Decoded, Event, Issued, Line};
 use crate::clients::Known;
+use crate::oidc::reply::Failure;
 use crate::{State, cookie};
 
 /// What a `request_uri` of ours and a flow are remembered under.
@@ -188,7 +189,8 @@ pub(crate) async fn observe(
     let (parts, body) = request.into_parts();
     // Attacks row 42: not more than the endpoint would read.
     let Ok(body) = to_bytes(body, state.settings.max_body_bytes).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        let error = ProtocolError::invalid_request("The request is too large or broke off.");
+        return Failure::Status(StatusCode::PAYLOAD_TOO_LARGE, error).body(&parts.headers);
     };
     let seen = Seen::read(&parts, &body);
     let client = seen.client(&state).filter(|client| sandbox.recorder().watches(client));
