@@ -41,7 +41,8 @@ enum Command {
     /// void, its private half is overwritten. Where it was the one that signs, another does now.
     #[command(after_help = "Example: tongban key revoke 3kP0v9aQxT7cJm2LrYw8Zg")]
     Revoke {
-        /// The key's name.
+        /// The key's name; one in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -68,6 +68,9 @@ async fn attack_47_the_routine_and_the_emergency_as_the_manual_says() {
     let told = text(&format!("{figures}/metrics")).await;
     assert!(told.contains("tongban_key_age_seconds{algorithm=\"ES256\"}"), "{told}");
     place.run(&["key", "revoke", "nobody"]).is(1);
+    // A name is a name, also where it looks like an option.
+    let answer = place.run(&["key", "revoke", "-l9nobody"]).is(1);
+    assert!(answer.talk.contains("there is no key -l9nobody"), "{}", answer.talk);
     place.run(&["key", "rotate", "--algorithm", "HS256"]).is(2);
 }
 
