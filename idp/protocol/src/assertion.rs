@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::ProtocolError;
 use crate::client::Client;
-use crate::jose::Unverified;
+use crate::jose::{Algorithm, Unverified};
 use crate::metadata::Offer;
 
 /// Longest time that an assertion may live, seconds: a replay table must remember it that long.
@@ -106,8 +106,12 @@ fn believed(
     let pinned = client.token_endpoint_auth_signing_alg.as_deref();
     let rules = client.rules();
     // FAPI 2.0 §5.4.1: not each algorithm that others may use; and the registered one alone.
-    let mut allowed = rules.algorithms().to_vec();
-    allowed.retain(|algorithm| pinned.is_none_or(|name| algorithm.name() == name));
+    let allowed: Vec<Algorithm> = match pinned {
+        Some(name) => {
+            Algorithm::from_name(name).filter(|named| rules.names(*named)).into_iter().collect()
+        }
+        None => rules.algorithms().to_vec(),
+    };
     // RFC 8725 §3.11: typed as what it is, if it is typed at all.
     let typ = Some(kind.typ).filter(|typ| token.is_typed(typ));
     let claims = token

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::acr::{self, Wanted};
 use crate::claims::ClaimsRequest;
-use crate::client::{Client, SIGNING_ALGORITHMS};
+use crate::client::{Client, signing_algorithms};
 use crate::metadata::Offer;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
@@ -98,10 +98,10 @@ pub(crate) fn metadata(offer: &Offer) -> Value {
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
-        "request_object_signing_alg_values_supported": SIGNING_ALGORITHMS,
+        "request_object_signing_alg_values_supported": signing_algorithms(offer),
         "require_signed_request_object": false,
         "response_modes_supported": ResponseMode::names(),
-        "authorization_signing_alg_values_supported": SIGNING_ALGORITHMS,
+        "authorization_signing_alg_values_supported": signing_algorithms(offer),
     });
     if let Some(members) = members.as_object_mut().filter(|_| offer.implicit_and_hybrid) {
         members.insert("response_types_supported".to_owned(), json!(ResponseType::FRONT));

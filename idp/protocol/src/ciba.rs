@@ -257,7 +257,7 @@ pub(crate) fn metadata(offer: &Offer) -> Value {
         "backchannel_authentication_endpoint": offer.at("/oauth2/ciba"),
         "backchannel_token_delivery_modes_supported": ["poll", "ping"],
         "backchannel_authentication_request_signing_alg_values_supported":
-            ["RS256", "ES256", "PS256", "EdDSA"],
+            crate::client::signing_algorithms(offer),
         "backchannel_user_code_parameter_supported": false,
         "grant_types_supported": [GRANT],
     })

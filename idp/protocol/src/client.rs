@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::jose::Algorithm;
 use crate::scope::Scope;
 
 mod faults;
@@ -281,8 +282,14 @@ pub struct Client {
 /// Scopes of a client that registers none (RFC 7591 §2 leaves the choice to the server): what stock
 /// libraries ask for, nothing of the verified document.
 const DEFAULT_SCOPE: &str = "openid profile email address phone offline_access";
-/// `alg` values that ID tokens can be signed with.
-pub const SIGNING_ALGORITHMS: &[&str] = &["RS256", "ES256", "PS256", "EdDSA"];
+
+/// `alg` values of signatures by us and by clients: the usual ones, and SM2 where the operator
+/// offers it.
+#[must_use]
+pub fn signing_algorithms(offer: &crate::metadata::Offer) -> Vec<&'static str> {
+    let offered = |algorithm: &Algorithm| offer.sm2 || Algorithm::USUAL.contains(algorithm);
+    Algorithm::ALL.into_iter().filter(offered).map(Algorithm::name).collect()
+}
 
 impl Client {
     /// Reads a registration and checks it as a whole.
@@ -318,6 +325,21 @@ impl Client {
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules::of(self)
+    }
+
+    /// Whether it has signed, or signs, anything with this algorithm because it registered that.
+    #[must_use]
+    pub fn registered(&self, algorithm: Algorithm) -> bool {
+        let pinned = [
+            &self.token_endpoint_auth_signing_alg,
+            &self.userinfo_signed_response_alg,
+            &self.introspection_signed_response_alg,
+            &self.authorization_signed_response_alg,
+            &self.request_object_signing_alg,
+            &self.backchannel_authentication_request_signing_alg,
+        ];
+        let mut named = pinned.into_iter().flatten().chain([&self.id_token_signed_response_alg]);
+        named.any(|name| name == algorithm.name())
     }
 
     /// Whether it may use a grant type.

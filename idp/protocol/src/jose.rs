@@ -17,11 +17,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+mod sm2;
 mod verify;
 
 pub use verify::{KeyFault, Unverified, is_private, registrable, seconds, thumbprint};
 
-/// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
+/// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1, GM/T 0125).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -32,11 +33,16 @@ pub enum Algorithm {
     Es256,
     /// Ed25519.
     EdDsa,
+    /// SM2 with SM3.
+    Sm2,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa];
+    pub const ALL: [Self; 5] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa, Self::Sm2];
+    /// Those that serve whoever registers nothing. SM2 is for clients whose registration names it,
+    /// never by what a token says.
+    pub const USUAL: [Self; 4] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa];
 
     /// The registered name.
     #[must_use]
@@ -46,6 +52,7 @@ impl Algorithm {
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
+            Self::Sm2 => "SGD_SM3_SM2",
         }
     }
 
@@ -86,6 +93,7 @@ enum Pair {
     Rsa(Box<RsaKeyPair>),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
+    Sm2(Box<sm2::Pair>),
 }
 
 /// A private key, parsed once, for one algorithm.
@@ -122,12 +130,21 @@ pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, JoseError> {
             .map_err(|_| JoseError::Unusable)?
             .as_ref()
             .to_vec(),
+        Algorithm::Sm2 => return sm2::generate(&random),
     };
     Ok(Zeroizing::new(bytes))
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The members of a key on a curve (RFC 7518 §6.2.1), of the uncompressed point.
+fn curve(name: &str, point: &[u8]) -> Result<Value, JoseError> {
+    let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
+        return Err(JoseError::Unusable);
+    };
+    Ok(json!({"crv": name, "kty": "EC", "x": encode(x), "y": encode(y)}))
 }
 
 impl Signer {
@@ -148,17 +165,17 @@ impl Signer {
             Algorithm::Es256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
                     .map_err(unusable)?;
-                let point = pair.public_key().as_ref().to_vec();
-                let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
-                    return Err(JoseError::Unusable);
-                };
-                let jwk = json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)});
+                let jwk = curve("P-256", pair.public_key().as_ref())?;
                 (Pair::Ec(pair), jwk)
             }
             Algorithm::EdDsa => {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
                 let x = encode(pair.public_key().as_ref());
                 (Pair::Ed(pair), json!({"crv": "Ed25519", "kty": "OKP", "x": x}))
+            }
+            Algorithm::Sm2 => {
+                let (pair, point) = sm2::Pair::parse(pkcs8)?;
+                (Pair::Sm2(Box::new(pair)), curve(sm2::CURVE, &point)?)
             }
         };
         // RFC 7638 §3.2: the required members in lexicographic order, as built above. The
@@ -250,17 +267,22 @@ impl Signer {
                 Ok(signature.as_ref().to_vec())
             }
             Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::Sm2(pair) => pair.sign(message),
         }
     }
 }
 
 /// Left half of the hash of a token (OpenID Connect Core §3.1.3.6), with the hash of the ID
-/// token's algorithm: SHA-512 for Ed25519, whose own hash it is.
+/// token's algorithm: SHA-512 for Ed25519, whose own hash it is, SM3 for SM2.
 #[must_use]
 pub fn half_hash(algorithm: Algorithm, token: &str) -> String {
     use aws_lc_rs::digest::{SHA256, SHA512, digest};
-    let (hash, half) = if algorithm == Algorithm::EdDsa { (&SHA512, 32) } else { (&SHA256, 16) };
-    encode(digest(hash, token.as_bytes()).as_ref().get(..half).unwrap_or_default())
+    let hash = match algorithm {
+        Algorithm::Sm2 => sm2::hash(token.as_bytes()),
+        Algorithm::EdDsa => digest(&SHA512, token.as_bytes()).as_ref().to_vec(),
+        _ => digest(&SHA256, token.as_bytes()).as_ref().to_vec(),
+    };
+    encode(hash.get(..hash.len() / 2).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ pub fn fits(key: &Value, management: Management) -> bool {
 }
 
 /// Members of the metadata: what tokens can be encrypted with, to clients and to us.
-pub(crate) fn metadata(_: &Offer) -> Value {
+pub(crate) fn metadata(offer: &Offer) -> Value {
     let (managements, contents) =
         (Management::ALL.map(Management::name), Content::ALL.map(Content::name));
     let mut members = serde_json::Map::new();
@@ -230,7 +230,7 @@ pub(crate) fn metadata(_: &Offer) -> Value {
     }
     for what in ["userinfo", "introspection"] {
         let name = format!("{what}_signing_alg_values_supported");
-        members.insert(name, json!(crate::client::SIGNING_ALGORITHMS));
+        members.insert(name, json!(crate::client::signing_algorithms(offer)));
     }
     Value::Object(members)
 }

@@ -12,6 +12,8 @@ pub struct Offer {
     pub issuer: String,
     /// `[protocol] implicit_and_hybrid`.
     pub implicit_and_hybrid: bool,
+    /// `[protocol] sm2`.
+    pub sm2: bool,
     /// Clients can register themselves, with a token or without.
     pub registration: bool,
     /// Client certificates reach us (RFC 8705).
@@ -59,6 +61,10 @@ pub fn document(offer: &Offer) -> Value {
     }
     let aliases = crate::certificate::aliases(offer, &document);
     merge(&mut document, aliases);
+    if offer.sm2 {
+        // GM/T 0125: whoever registered SM2 looks here; others' libraries do not meet the curve.
+        merge(&mut document, json!({"sm2_jwks_uri": offer.at("/oauth2/jwks/sm2")}));
+    }
     document
 }
 
@@ -82,6 +88,7 @@ fn merge(document: &mut Value, part: Value) {
 
 fn core(offer: &Offer) -> Value {
     let (issuer, at) = (&offer.issuer, |path: &str| offer.at(path));
+    let signing = client::signing_algorithms(offer);
     let public_scopes: Vec<_> = scope::KNOWN.iter().filter(|word| **word != "staff").collect();
     json!({
         "issuer": issuer,
@@ -97,16 +104,16 @@ fn core(offer: &Offer) -> Value {
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["pairwise", "public"],
-        "id_token_signing_alg_values_supported": client::SIGNING_ALGORITHMS,
+        "id_token_signing_alg_values_supported": signing,
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
-        "token_endpoint_auth_signing_alg_values_supported": client::SIGNING_ALGORITHMS,
+        "token_endpoint_auth_signing_alg_values_supported": signing,
         "revocation_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
-        "revocation_endpoint_auth_signing_alg_values_supported": client::SIGNING_ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": signing,
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-        "introspection_endpoint_auth_signing_alg_values_supported": client::SIGNING_ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": signing,
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": acr::VALUES,
         "claims_supported": claims::SUPPORTED,

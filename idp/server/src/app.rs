@@ -136,6 +136,7 @@ pub(crate) fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> 
     settings.registration = registration(config)?;
     settings.port = port_of(config);
     settings.implicit_and_hybrid = config.protocol.implicit_and_hybrid;
+    settings.sm2 = config.protocol.sm2;
     settings.require_dpop_nonce = config.protocol.require_dpop_nonce;
     settings.demo = config.server.demo;
     settings.simulator_notice = config.server.demo;

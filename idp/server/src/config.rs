@@ -124,7 +124,7 @@ fn known_keys() -> BTreeSet<String> {
         }
         let line = line.strip_prefix("# ").unwrap_or(line);
         if let Some((name, _)) = line.split_once(" = ")
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
         {
             keys.insert(format!("{section}.{name}"));
         }

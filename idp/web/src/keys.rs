@@ -47,6 +47,9 @@ pub struct Ring {
     pub(crate) public: Vec<Value>,
     /// The JWK set as it is served (RFC 7517 §5).
     pub(crate) document: Bytes,
+    /// The same with keys for SM2, for whoever registered that: libraries that do not know the
+    /// curve refuse a whole set for it, whatever RFC 7517 §5 says of ignoring.
+    pub(crate) document_sm2: Bytes,
     /// Tokens that these keys have signed: with a revoked key goes what was believed of it
     /// (attacks row 47).
     pub(crate) believed: Believed,
@@ -86,9 +89,12 @@ impl Ring {
             signers.push((signer, signs(key, stored, now)));
         }
         public.extend(encrypting);
-        let document = Bytes::from(json!({"keys": public}).to_string());
+        let set = |keys: &[&Value]| Bytes::from(json!({"keys": keys}).to_string());
+        let (all, usual) = (Vec::from_iter(&public), public.iter().filter(|key| !is_sm2(key)));
+        let (document_sm2, document) = (set(&all), set(&usual.collect::<Vec<_>>()));
         let known = outline(stored, now, overlap).collect();
-        Ok(Self { signers, openers, known, public, document, believed: Believed::default() })
+        let believed = Believed::default();
+        Ok(Self { signers, openers, known, public, document, document_sm2, believed })
     }
 
     /// Whether these are the keys as stored.
@@ -120,6 +126,10 @@ impl Ring {
             .map(|(signer, _)| signer)
             .ok_or(JoseError::Key)
     }
+}
+
+fn is_sm2(key: &Value) -> bool {
+    key.get("alg").and_then(Value::as_str) == Some(Algorithm::Sm2.name())
 }
 
 fn unusable(cause: JoseError) -> StoreError {
@@ -158,14 +168,19 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys; makes one of each algorithm where there is none. `overlap` as in
-    /// [`idp_domain::key::Schedule`].
+    /// Reads the keys; makes one of each algorithm where there is none, of SM2 if it is offered.
+    /// `overlap` as in [`idp_domain::key::Schedule`].
     ///
     /// # Errors
     /// As the database says, or if a key cannot be made.
-    pub async fn open(db: &Db, ambient: &Ambient, overlap: i64) -> Result<Self, StoreError> {
+    pub async fn open(
+        db: &Db,
+        ambient: &Ambient,
+        overlap: i64,
+        sm2: bool,
+    ) -> Result<Self, StoreError> {
         let mut stored = read(db).await?;
-        for name in names() {
+        for name in names(sm2) {
             let newest = |key: &Stored| key.algorithm == name && key.life.signs_until.is_none();
             if !stored.iter().any(newest) {
                 life::first(db, ambient, name).await?;

@@ -139,6 +139,8 @@ pub struct Settings {
     pub certificates: crate::certificate::Certificates,
     /// Tokens may come from the front, for clients that registered it.
     pub implicit_and_hybrid: bool,
+    /// Clients may register SM2 (GM/T 0125).
+    pub sm2: bool,
     /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
     pub require_dpop_nonce: bool,
     /// Who may register a partner.
@@ -168,6 +170,7 @@ impl Settings {
             authorities: !self.certificates.authorities.is_empty(),
             mtls: self.certificates.address.clone(),
             implicit_and_hybrid: self.implicit_and_hybrid,
+            sm2: self.sm2,
             registration: self.registration != Registration::Off,
         }
     }
@@ -187,6 +190,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             certificates: crate::certificate::Certificates::default(),
             implicit_and_hybrid: false,
+            sm2: false,
             require_dpop_nonce: false,
             registration: Registration::default(),
             limits: Limits::default(),
@@ -283,7 +287,7 @@ impl State {
         face: Arc<dyn FaceCheck>,
         outbox_wake: Arc<Notify>,
     ) -> Result<Self, StoreError> {
-        let keys = Keys::open(&db, &ambient, settings.keys().overlap).await?;
+        let keys = Keys::open(&db, &ambient, settings.keys().overlap, settings.sm2).await?;
         let passwords = crate::pages::Hasher::new(settings.hashing);
         let salt = db.vault().derive("subject.pairwise")?;
         let refresh = db.vault().derive("refresh.successor")?;

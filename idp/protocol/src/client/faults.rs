@@ -1,6 +1,6 @@
 //! What keeps a registration from being used: each fault a sentence.
 
-use super::{AuthMethod, Client, SIGNING_ALGORITHMS};
+use super::{AuthMethod, Client};
 use crate::authorize::ResponseType;
 use crate::jose::{self, Algorithm};
 use crate::jwe::{self, Content, Management};
@@ -151,8 +151,7 @@ impl Client {
         }
         let named = self.backchannel_authentication_request_signing_alg.as_deref();
         let offered = |name| {
-            Algorithm::from_name(name)
-                .is_some_and(|algorithm| self.rules().algorithms().contains(&algorithm))
+            Algorithm::from_name(name).is_some_and(|algorithm| self.rules().names(algorithm))
         };
         if named.is_some_and(|name| !offered(name)) {
             let told = "`backchannel_authentication_request_signing_alg` is not offered.";
@@ -245,7 +244,7 @@ impl Client {
 
     fn key_faults(&self, faults: &mut Vec<String>) {
         self.answer_faults(faults);
-        if !SIGNING_ALGORITHMS.contains(&self.id_token_signed_response_alg.as_str()) {
+        if Algorithm::from_name(&self.id_token_signed_response_alg).is_none() {
             faults.push("`id_token_signed_response_alg` is not offered.".to_owned());
         }
         match &self.jwks {

@@ -64,14 +64,14 @@ impl Client {
             match Algorithm::from_name(text) {
                 // RFC 7518 §3.1 `none` is no signature (attacks row 11).
                 None => faults.push(format!("`{name}` is not offered.")),
-                Some(algorithm) if !rules.algorithms().contains(&algorithm) => {
+                Some(algorithm) if !rules.names(algorithm) => {
                     faults.push(format!("`{name}`: the policy does not know this algorithm."));
                 }
                 Some(_) => {}
             }
         }
         let own = Algorithm::from_name(&self.id_token_signed_response_alg);
-        if own.is_some_and(|own| !rules.algorithms().contains(&own)) {
+        if own.is_some_and(|own| !rules.names(own)) {
             let text = "`id_token_signed_response_alg`: the policy does not know this algorithm.";
             faults.push(text.to_owned());
         }
@@ -176,6 +176,7 @@ mod tests {
         }
         for members in [
             json!({"userinfo_signed_response_alg": "RS256"}),
+            json!({"id_token_signed_response_alg": "SGD_SM3_SM2"}),
             json!({"jwks_uri": "https://a.example/k", "token_endpoint_auth_method": "private_key_jwt"}),
             json!({"request_uris": ["https://a.example/r#digest"]}),
             json!({"default_acr_values": ["urn:x"], "software_id": "s"}),
@@ -199,6 +200,8 @@ mod tests {
             json!({"token_endpoint_auth_signing_alg": "RS256"}),
             json!({"id_token_signed_response_alg": "RS256"}),
             json!({"request_object_signing_alg": "RS256"}),
+            json!({"id_token_signed_response_alg": "SGD_SM3_SM2"}),
+            json!({"token_endpoint_auth_signing_alg": "SGD_SM3_SM2"}),
         ] {
             assert_eq!(with(more.clone()).len(), 1, "{more}");
         }

@@ -90,10 +90,18 @@ impl Rules {
         }
     }
 
-    /// Algorithms with which the client may sign.
+    /// Algorithms with which the client may sign where its registration names none.
     #[must_use]
     pub fn algorithms(&self) -> &'static [Algorithm] {
-        if self.strong_authentication { STRONG } else { &Algorithm::ALL }
+        if self.strong_authentication { STRONG } else { &Algorithm::USUAL }
+    }
+
+    /// Whether the registration may name this algorithm: SM2 serves only whoever does (attacks
+    /// row 11), and FAPI 2.0 §5.4.1 does not know it.
+    #[must_use]
+    pub fn names(&self, algorithm: Algorithm) -> bool {
+        self.algorithms().contains(&algorithm)
+            || algorithm == Algorithm::Sm2 && !self.strong_authentication
     }
 }
 

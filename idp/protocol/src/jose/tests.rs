@@ -159,6 +159,8 @@ fn core_3_1_3_6_at_hash_is_the_left_half_of_the_algorithms_hash() {
     // SHA-256("abc") = ba7816bf 8f01cfea 414140de 5dae2223 …
     assert_eq!(half_hash(Algorithm::Es256, "abc"), "ungWv48Bz-pBQUDeXa4iIw");
     assert_eq!(half_hash(Algorithm::Rs256, "abc"), half_hash(Algorithm::Ps256, "abc"));
+    // SM3("abc") = 66c7f0f4 62eeedd9 d1f2d46b dc10e4e2 … (GB/T 32905-2016, annex A).
+    assert_eq!(half_hash(Algorithm::Sm2, "abc"), "Zsfw9GLu7dnR8tRr3BDk4g");
     // SHA-512("abc") = ddaf35a1 …: 32 bytes are 43 characters.
     let long = half_hash(Algorithm::EdDsa, "abc");
     assert!(long.len() == 43 && long.starts_with("3a81oZ"), "{long}");

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{Algorithm, JoseError};
+use super::{Algorithm, JoseError, sm2};
 
 /// Bytes of a token that is looked at (attacks row 42).
 const LONGEST: usize = 16 * 1024;
@@ -171,6 +171,7 @@ fn verify_with(
         (Algorithm::EdDsa, "OKP", "Ed25519") => UnparsedPublicKey::new(&ED25519, member(key, "x")?)
             .verify(message, signature)
             .map_err(wrong),
+        (Algorithm::Sm2, "EC", sm2::CURVE) => sm2::verify(&point(key)?, message, signature),
         _ => Err(JoseError::Key),
     }
 }
@@ -188,7 +189,9 @@ pub enum KeyFault {
     #[error("`jwks` holds two keys of the same `kid`")]
     Twice,
     /// No key that a signature of this provider's algorithms can be checked with.
-    #[error("`jwks` holds no usable key: RSA of 2048 bits, P-256 or Ed25519 for signatures")]
+    #[error(
+        "`jwks` holds no usable key: RSA of 2048 bits, P-256, Ed25519 or sm2p256v1 for signatures"
+    )]
     Unusable,
 }
 
@@ -271,6 +274,7 @@ fn parses(key: &Value) -> bool {
         }
         ("EC", "P-256") => point(key)
             .is_ok_and(|point| ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).is_ok()),
+        ("EC", sm2::CURVE) => point(key).is_ok_and(|point| sm2::is_point(&point)),
         ("OKP", "Ed25519") => {
             member(key, "x").is_ok_and(|x| ParsedPublicKey::new(&ED25519, x).is_ok())
         }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use idp_protocol::jose::Algorithm;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Place, data, talk};
 use crate::ambient;
 use crate::app::open_database;
+use crate::config::Config;
 
 /// Partners (relying parties).
 #[derive(Debug, Args)]
@@ -109,13 +111,29 @@ fn registration(args: &Create) -> Result<Value, Failure> {
     Ok(value)
 }
 
+/// A registration that the server could not keep is refused while somebody looks.
+fn offered(config: &Config, sent: Value) -> Result<Value, Failure> {
+    let sm2 = json!(Algorithm::Sm2.name());
+    let names = sent.as_object().is_some_and(|members| members.values().any(|value| *value == sm2));
+    if names && !config.protocol.sm2 {
+        return Err(Failure::No(
+            "SGD_SM3_SM2 is not offered by this deployment\nhint: `[protocol] sm2 = true`, then \
+             restart the server, which makes the key"
+                .to_owned(),
+        ));
+    }
+    Ok(sent)
+}
+
 /// Runs `tongban client …`.
 pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
-    let db = open_database(&args.place.load()?).await?;
+    let config = args.place.load()?;
+    let db = open_database(&config).await?;
     let ambient = ambient::system();
     match args.command {
         Command::Create(create) => {
-            let made = idp_web::clients::create(&db, &ambient, registration(&create)?).await?;
+            let sent = offered(&config, registration(&create)?)?;
+            let made = idp_web::clients::create(&db, &ambient, sent).await?;
             if create.json {
                 data(made);
             } else {
@@ -142,7 +160,8 @@ pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
             data(serde_json::to_string_pretty(&client)?);
         }
         Command::Update { from } => {
-            data(idp_web::clients::update(&db, &ambient, read(&from)?).await?);
+            let sent = offered(&config, read(&from)?)?;
+            data(idp_web::clients::update(&db, &ambient, sent).await?);
         }
         Command::Delete { client_id } => {
             if !idp_web::clients::delete(&db, &ambient, &client_id).await? {

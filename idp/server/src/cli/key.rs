@@ -30,7 +30,7 @@ enum Command {
     /// to it, for as long as anything of it lives.
     #[command(after_help = "Example: tongban key rotate --algorithm RS256")]
     Rotate {
-        /// RS256, ES256, PS256, EdDSA, ECDH-ES or RSA-OAEP-256.
+        /// RS256, ES256, PS256, EdDSA, SGD_SM3_SM2, ECDH-ES or RSA-OAEP-256.
         #[arg(long)]
         algorithm: String,
         /// Name and time as a JSON object.
@@ -65,8 +65,8 @@ pub(super) async fn run(args: KeyArgs) -> Result<(), Failure> {
             }
         }
         Command::Rotate { algorithm, json } => {
-            let name = keys::names().find(|name| *name == algorithm).ok_or_else(|| {
-                let known: Vec<_> = keys::names().collect();
+            let name = keys::names(true).find(|name| *name == algorithm).ok_or_else(|| {
+                let known: Vec<_> = keys::names(true).collect();
                 Failure::Usage(format!("{algorithm} is none of {}", known.join(", ")))
             })?;
             let rotated = keys::rotate(&db, &ambient, schedule, name).await?;

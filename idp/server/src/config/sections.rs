@@ -86,6 +86,8 @@ pub struct Registration {
 pub struct Protocol {
     /// Whether clients may register response types whose tokens come from the front.
     pub implicit_and_hybrid: bool,
+    /// Whether clients may register SM2 with SM3.
+    pub sm2: bool,
     /// Whether DPoP proofs must hold a nonce of ours.
     pub require_dpop_nonce: bool,
 }

@@ -14,6 +14,12 @@ fn the_default_file_is_a_whole_configuration() {
 }
 
 #[test]
+fn every_key_of_the_default_file_may_be_written() {
+    let config = load(&DEFAULTS.replace("sm2 = false", "sm2 = true")).expect("its own text");
+    assert!(config.protocol.sm2);
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest() {
     let error = load("[server]\nisuer = \"x\"").err().expect("refused").to_string();
     assert!(error.contains("`server.isuer` is not known"), "{error}");

@@ -13,9 +13,11 @@ use super::{read, unusable};
 /// slow may still begin with it.
 const SLOW_CLOCK: i64 = 60_000;
 
-/// Algorithms of which there is a key: those that sign, and those to which others encrypt.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    let signing = Algorithm::ALL.into_iter().map(Algorithm::name);
+/// Algorithms of which there is a key: those that sign, SM2 only where it is offered, and those to
+/// which others encrypt.
+pub fn names(sm2: bool) -> impl Iterator<Item = &'static str> {
+    let has = move |algorithm: &Algorithm| sm2 || *algorithm != Algorithm::Sm2;
+    let signing = Algorithm::ALL.into_iter().filter(has).map(Algorithm::name);
     signing.chain(Management::ALL.into_iter().map(Management::name))
 }
 

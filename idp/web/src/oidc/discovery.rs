@@ -24,6 +24,17 @@ pub(crate) async fn jwks(
     }
 }
 
+/// `/oauth2/jwks/sm2`: the same with keys for SM2 (GM/T 0125).
+pub(crate) async fn jwks_sm2(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+) -> Response {
+    match state.keys.ring(&state).await {
+        Ok(ring) => json(ring.document_sm2.clone()),
+        Err(cause) => Failure::from(cause).body(&headers),
+    }
+}
+
 fn json(body: Bytes) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();

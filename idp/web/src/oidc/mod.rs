@@ -50,6 +50,7 @@ pub(crate) fn router(state: &State) -> Router<State> {
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
         .route("/oauth2/jwks", get(discovery::jwks))
+        .route("/oauth2/jwks/sm2", get(discovery::jwks_sm2))
         .route("/oauth2/device_authorization", post(device_authorization::begin))
         .route("/oauth2/register", post(register::register))
         .route(

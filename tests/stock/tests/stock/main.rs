@@ -14,6 +14,7 @@ mod play;
 mod provider;
 mod python;
 mod rust;
+mod sm2;
 mod stories;
 
 /// Makes a test of each story, told by a library on each database.

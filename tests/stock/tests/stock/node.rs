@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::play::{Library, place, root};
 
 /// A program of tests/stock/node.
-fn program(name: &str) -> Option<Library> {
+pub(crate) fn program(name: &str) -> Option<Library> {
     place("TONGBAN_TEST_NODE_LIBRARIES", "tests/stock/node/node_modules")?;
     let node = place("TONGBAN_TEST_NODE", "/usr/bin/node")
         .or_else(|| place("TONGBAN_TEST_NODE", "/usr/local/bin/node"))?;

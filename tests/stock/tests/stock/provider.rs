@@ -99,7 +99,7 @@ impl Provider {
              [tls]\ncertificate_file = \"certificate.pem\"\nkey_file = \"key.pem\"\n\
              [database]\nurl = \"{database}\"\nconnections = 4\n\
              [secrets]\nmaster_file = \"master\"\n\
-             [protocol]\nimplicit_and_hybrid = true\nrequire_dpop_nonce = true\n\
+             [protocol]\nimplicit_and_hybrid = true\nsm2 = true\nrequire_dpop_nonce = true\n\
              [outgoing]\nallow_networks = [\"127.0.0.0/8\"]\nca_file = \"authority.pem\"\n"
         );
         std::fs::write(directory.join("tongban.toml"), text).unwrap();

@@ -13,6 +13,7 @@ fn whole() -> Offer {
     Offer {
         issuer: "https://id.example".to_owned(),
         implicit_and_hybrid: true,
+        sm2: true,
         registration: true,
         certificates: true,
         authorities: true,

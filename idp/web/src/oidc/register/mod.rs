@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use idp_domain::ambient::{self, Token};
 use idp_protocol::client::registration::{self, Standing};
 use idp_protocol::client::{AuthMethod, Client};
+use idp_protocol::jose::Algorithm;
 use idp_protocol::{ErrorCode, ProtocolError};
 use idp_store::client::Registered;
 use idp_store::registration::{self as store, Managed};
@@ -151,6 +152,9 @@ fn offered(state: &State, client: &Client) -> Result<(), Refused> {
     {
         let text = "`response_types`: only `code` is offered.";
         return Err(registration::Refusal::because(text).into());
+    }
+    if !state.settings.sm2 && client.registered(Algorithm::Sm2) {
+        return Err(registration::Refusal::because("SM2 is not offered.").into());
     }
     let certificate = matches!(
         client.token_endpoint_auth_method,

@@ -22,6 +22,7 @@ use idp_domain::citizen::port::{
 };
 use idp_domain::citizen::proofing::Proofing;
 use idp_store::account::NewAccount;
+use idp_store::key::Fresh;
 use idp_store::person::Record;
 use idp_store::{Db, Options, StoreError, Tx, Vault};
 use serde_json::{Value, json};
@@ -93,13 +94,14 @@ fn vault() -> Vault {
 }
 
 /// Making RSA keys takes longer than most tests: one set serves all.
-async fn keep_keys(db: &Db) {
-    static KEYS: OnceLock<Vec<idp_store::key::Fresh>> = OnceLock::new();
+async fn keep_keys(db: &Db, sm2: bool) {
+    static KEYS: OnceLock<Vec<Fresh>> = OnceLock::new();
     let made = |name| crate::keys::fresh(name).unwrap();
-    let keys = KEYS.get_or_init(|| crate::keys::names().map(made).collect());
+    let keys = KEYS.get_or_init(|| crate::keys::names(true).map(made).collect());
     db.write("test", move |tx: &mut Tx| {
         Box::pin(async move {
-            for key in keys {
+            let kept = |key: &&Fresh| crate::keys::names(sm2).any(|name| name == key.algorithm);
+            for key in keys.iter().filter(kept) {
                 idp_store::key::first(tx, key, 1).await?;
             }
             Ok::<_, StoreError>(())
@@ -181,6 +183,7 @@ impl House {
     fn usual() -> Settings {
         let mut settings = Settings::new(ISSUER);
         settings.certificates = super::certificates::settings();
+        settings.sm2 = true;
         settings.trusted_proxies = vec!["192.0.2.200".parse().unwrap()];
         settings
     }
@@ -216,7 +219,7 @@ impl House {
     }
 
     async fn over(db: Db, directory: Option<tempfile::TempDir>, settings: Settings) -> Self {
-        keep_keys(&db).await;
+        keep_keys(&db, settings.sm2).await;
         let clock = Arc::new(Virtual(AtomicI64::new(1_800_000_000_000)));
         let ambient = Ambient { clock: clock.clone(), random: clock.clone() };
         let state =

@@ -32,6 +32,7 @@ mod sealed;
 mod sessions;
 mod shown;
 mod site;
+mod sm2;
 mod targets;
 mod verified;
 mod waiting;

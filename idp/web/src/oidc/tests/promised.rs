@@ -21,7 +21,7 @@ struct Promised {
 impl Promised {
     async fn of(house: House) -> Self {
         let document = house.send(Method::GET, "/.well-known/openid-configuration", &[], "").await;
-        let keys = house.send(Method::GET, "/oauth2/jwks", &[], "").await.json();
+        let keys = house.send(Method::GET, "/oauth2/jwks/sm2", &[], "").await.json();
         let keys = keys["keys"].as_array().unwrap().clone();
         Self { document: document.json(), keys, house }
     }
