@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::house::{Answer, BACK, Browser, House, ISSUER, SECRET, basic, bearer, form, on_both};
 
 async fn keys(house: &House) -> Vec<Value> {
-    let keys = house.send(Method::GET, "/oauth2/jwks", &[], "").await.json();
+    let keys = house.send(Method::GET, "/oauth2/jwks/sm2", &[], "").await.json();
     keys["keys"].as_array().unwrap().clone()
 }
 
