@@ -88,7 +88,8 @@ pub fn check(headers: &[&str], expected: Expected<'_>) -> Result<Proof, Protocol
         return Err(refuse("The htu of the DPoP proof is not the address of the request."));
     }
     // Item 11: fresh; what its own nbf and exp say is not asked.
-    if (issued - expected.now).abs() > WINDOW {
+    // The distance of an iat of an age ago is longer than a signed number.
+    if issued.abs_diff(expected.now) > WINDOW.unsigned_abs() {
         return Err(refuse("The DPoP proof is too old or from the future."));
     }
     // Item 12: about this very token.

@@ -1,10 +1,11 @@
 //! Each target takes bytes as they come from outside, and stops where a promise is broken: not
-//! only by a panic. Keys are made anew in each process, so that nothing here can be signed by
-//! them: what is believed is forged.
+//! only by a panic. Keys are made anew in each process, so that no input is signed by them: what is
+//! believed is forged. The targets named `signed_` sign it themselves, for what comes after.
 
 #![allow(clippy::panic, clippy::missing_panics_doc, clippy::expect_used)] // That is what they do.
 
 mod requests;
+mod signed;
 mod tokens;
 
 /// Takes one input.
@@ -26,6 +27,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("redirect_uri", requests::redirect_uri),
     ("registration", requests::registration),
     ("request_object", tokens::request_object),
+    ("signed_assertion", signed::assertion),
+    ("signed_ciba", signed::ciba),
+    ("signed_dpop", signed::dpop),
+    ("signed_hint", signed::hint),
+    ("signed_request_object", signed::request_object),
     ("token", requests::token),
 ];
 
