@@ -7,6 +7,7 @@ use url::Url;
 use crate::jose::Algorithm;
 use crate::scope::Scope;
 
+pub mod document;
 mod faults;
 mod fields;
 mod logout;
@@ -277,6 +278,10 @@ pub struct Client {
     /// Whose rules it lives by.
     #[serde(default)]
     pub policy: Policy,
+    /// It is described by the document at its `client_id` (see [`document`]). No member of a
+    /// registration: who reads the registration from where it is kept knows it.
+    #[serde(skip)]
+    pub published: bool,
 }
 
 /// Scopes of a client that registers none (RFC 7591 §2 leaves the choice to the server): what stock

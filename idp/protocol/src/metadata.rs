@@ -14,6 +14,8 @@ pub struct Offer {
     pub implicit_and_hybrid: bool,
     /// `[protocol] sm2`.
     pub sm2: bool,
+    /// `[protocol] client_id_metadata_documents`.
+    pub client_id_metadata_documents: bool,
     /// Clients can register themselves, with a token or without.
     pub registration: bool,
     /// Client certificates reach us (RFC 8705).
@@ -40,6 +42,7 @@ pub type Part = fn(&Offer) -> Value;
 const PARTS: &[Part] = &[
     crate::assertion::metadata,
     crate::certificate::metadata,
+    client::document::metadata,
     client::registration::metadata,
     crate::authorize::metadata,
     crate::ciba::metadata,

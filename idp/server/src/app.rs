@@ -137,6 +137,7 @@ pub(crate) fn web_settings(config: &Config) -> Result<WebSettings, ConfigError> 
     settings.port = port_of(config);
     settings.implicit_and_hybrid = config.protocol.implicit_and_hybrid;
     settings.sm2 = config.protocol.sm2;
+    settings.client_id_metadata_documents = config.protocol.client_id_metadata_documents;
     settings.require_dpop_nonce = config.protocol.require_dpop_nonce;
     settings.demo = config.server.demo;
     settings.simulator_notice = config.server.demo;

@@ -2,10 +2,19 @@
 
 use idp_protocol::client::Client;
 
+use crate::client_document::Document;
 use crate::{Row, StoreError, Tx, args, statement};
 
-statement!(FIND, "select registration, secret_hash, disabled_at from client where client_id = $1");
-statement!(LIST, "select registration, secret_hash, disabled_at from client order by client_id");
+statement!(
+    FIND,
+    "select c.registration, c.secret_hash, c.disabled_at, d.fetched_at, d.expires_at from client c
+     left join client_document d on d.client_id = c.client_id where c.client_id = $1"
+);
+statement!(
+    LIST,
+    "select c.registration, c.secret_hash, c.disabled_at, d.fetched_at, d.expires_at from client c
+     left join client_document d on d.client_id = c.client_id order by c.client_id"
+);
 statement!(
     CREATE,
     "insert into client (client_id, registration, secret_hash, created_at, updated_at)
@@ -27,6 +36,9 @@ pub struct Registered {
     pub secret_hash: Option<String>,
     /// The operator keeps it out; only [`disable`] says so, no other write.
     pub disabled: bool,
+    /// Its registration is the document at its `client_id`; only [`crate::client_document::keep`]
+    /// says so.
+    pub document: Option<Document>,
 }
 
 /// The keyed hash of a client secret. Secrets are random and long, so that a slow hash would only
@@ -37,13 +49,18 @@ pub fn secret_hash(tx: &Tx, secret: &str) -> String {
 }
 
 fn read(row: &Row) -> Result<Registered, StoreError> {
-    let client = serde_json::from_str(&row.text("registration")?)
+    let mut client: Client = serde_json::from_str(&row.text("registration")?)
         .map_err(|cause| StoreError::Data(cause.to_string()))?;
     let disabled = row.int_opt("disabled_at")?.is_some();
-    Ok(Registered { client, secret_hash: row.text_opt("secret_hash")?, disabled })
+    let document = match (row.int_opt("fetched_at")?, row.int_opt("expires_at")?) {
+        (Some(fetched_at), Some(expires_at)) => Some(Document { fetched_at, expires_at }),
+        _ => None,
+    };
+    client.published = document.is_some();
+    Ok(Registered { client, secret_hash: row.text_opt("secret_hash")?, disabled, document })
 }
 
-fn write(client: &Client) -> Result<String, StoreError> {
+pub(crate) fn write(client: &Client) -> Result<String, StoreError> {
     serde_json::to_string(client).map_err(|cause| StoreError::Data(cause.to_string()))
 }
 

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backchannel;
 pub mod checkpoint;
 pub mod client;
+pub mod client_document;
 pub mod code;
 pub mod consent;
 pub mod db;

@@ -3,7 +3,9 @@
 
 use crate::single_use;
 use crate::{StoreError, Tx};
-use crate::{backchannel, code, device, flow, grant, logout, refresh, registration, session};
+use crate::{
+    backchannel, client_document, code, device, flow, grant, logout, refresh, registration, session,
+};
 use crate::{face, journey, otp, proof, pushed, sandbox, staff, throttle};
 
 /// What expired within the last day stays, so that the replay of a code is still known as one.
@@ -36,6 +38,8 @@ pub async fn step(tx: &mut Tx, step: usize, now: i64) -> Result<Option<u64>, Sto
         15 => staff::prune(tx, now).await,
         16 => face::prune(tx, now).await,
         17 => sandbox::prune(tx, now).await,
+        // After the grants, so that what they held goes in the same round.
+        18 => client_document::prune(tx, before).await,
         _ => return Ok(None),
     };
     removed.map(Some)

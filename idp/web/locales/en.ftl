@@ -125,6 +125,9 @@ exists = Your identity is confirmed: you have an account already, and everybody 
 
 flow-lost-title = This page is no longer valid
 flow-lost = The request has expired, is finished, or began in another browser. Please go back to the site that you came from and start again.
+partner-at-host = { $partner } ({ $host })
+publisher-title = Its site: { $host }
+publisher-text = This service is not registered here; that site alone says who it is. Go on only if you know the site.
 consent-title = Let “{ $partner }” use your data?
 consent-lead = “{ $partner }” asks for:
 consent-allow = Allow

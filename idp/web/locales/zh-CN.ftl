@@ -125,6 +125,9 @@ exists = 身份已确认：您已有账户，一人只能有一个账户。请�
 
 flow-lost-title = 这个页面已经失效
 flow-lost = 请求已过期、已经完成，或者是在另一个浏览器里开始的。请回到原来的网站重新开始。
+partner-at-host = { $partner }（{ $host }）
+publisher-title = 该服务的网站：{ $host }
+publisher-text = 该服务未在本平台登记，其身份仅由该网站自行声明。请确认您认识该网站后再继续。
 consent-title = 允许“{ $partner }”使用您的信息吗？
 consent-lead = “{ $partner }”请求获得以下信息：
 consent-allow = 允许

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use idp_domain::ambient::Ambient;
+use idp_protocol::client::document::Address;
 use idp_protocol::client::{AuthMethod, Client};
 use idp_protocol::scope::Scope;
 use idp_store::client::Registered;
+use idp_store::client_document::Document;
 use idp_store::{Db, StoreError, Tx};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::State;
 
@@ -24,6 +26,8 @@ pub struct Known {
     pub client: Arc<Client>,
     /// Keyed hash of the secret; none for clients without one.
     pub secret_hash: Option<String>,
+    /// When the document at its id was read, where that is its registration.
+    pub(crate) document: Option<Document>,
     /// Registered scopes that mean no person: what the client may ask for itself.
     pub(crate) own_scope: Scope,
 }
@@ -39,6 +43,7 @@ impl Known {
             own_scope: PERSONAL.iter().fold(scope, |scope, word| scope.without(word)),
             client: Arc::new(registered.client),
             secret_hash: registered.secret_hash,
+            document: registered.document,
         }
     }
 }
@@ -69,7 +74,9 @@ impl Clients {
             })
             .await?;
         // Attacks row 38: whom the operator keeps out is not there.
-        let Some(found) = found.filter(|found| !found.disabled) else { return Ok(None) };
+        let offered = state.settings.client_id_metadata_documents;
+        let found = found.filter(|found| !found.disabled && (offered || found.document.is_none()));
+        let Some(found) = found else { return Ok(None) };
         let known = Arc::new(Known::new(found));
         if let Ok(mut kept) = self.0.write() {
             if kept.len() >= MOST {
@@ -165,7 +172,7 @@ pub async fn create(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
             Box::pin(async move {
                 let secret_hash =
                     plain.as_deref().map(|secret| idp_store::client::secret_hash(tx, secret));
-                let new = Registered { client, secret_hash, disabled: false };
+                let new = Registered { client, secret_hash, disabled: false, document: None };
                 idp_store::client::create(tx, &new, now).await
             })
         })
@@ -198,7 +205,8 @@ pub async fn update(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
                 // A client that turns to secrets needs one made now.
                 let stays = keeps && before.secret_hash.is_some() && made.is_some();
                 let secret_hash = if stays { before.secret_hash } else { made };
-                let new = Registered { client, secret_hash, disabled: before.disabled };
+                let new =
+                    Registered { client, secret_hash, disabled: before.disabled, document: None };
                 idp_store::client::update(tx, &new, now).await?;
                 Ok(Some(stays))
             })
@@ -245,10 +253,19 @@ pub async fn delete(db: &Db, ambient: &Ambient, id: &str) -> Result<bool, StoreE
         Box::pin(async move {
             idp_store::grant::revoke_all_of_client(tx, &id, now).await?;
             idp_store::registration::forget(tx, &id).await?;
+            idp_store::client_document::forget(tx, &id).await?;
             idp_store::client::delete(tx, &id).await
         })
     })
     .await
+}
+
+/// What stands in place of a document that was not read: it can do nothing.
+fn unread(id: &str) -> Option<Client> {
+    Address::parse(id).ok()?;
+    let nothing = json!({"client_id": id, "token_endpoint_auth_method": "none", "grant_types": [],
+        "response_types": []});
+    Client::from_json(nothing).ok()
 }
 
 /// Keeps a client out and ends what it holds, or lets it in again; false if there is none. Its own
@@ -266,6 +283,12 @@ pub async fn disable(
     db.write("client_disable", move |tx: &mut Tx| {
         let id = id.clone();
         Box::pin(async move {
+            // One that would describe itself can be kept out before it ever comes.
+            if disabled && idp_store::client::find(tx, &id).await?.is_none() {
+                let Some(unread) = unread(&id) else { return Ok(false) };
+                let never = Document { fetched_at: 0, expires_at: 0 };
+                idp_store::client_document::keep(tx, &unread, never, now).await?;
+            }
             if disabled {
                 idp_store::grant::revoke_all_of_client(tx, &id, now).await?;
             }

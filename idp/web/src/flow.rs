@@ -222,11 +222,14 @@ pub(crate) fn given(consent: &Consent) -> Given<'_> {
 }
 
 /// What a person saw of the partner when they consented, a line each: its names, and the address
-/// of its picture where it has one (attacks row 34).
+/// of its picture where it has one (attacks row 34). Nobody vouches for one that describes itself:
+/// there everything that it says counts, such as where it is answered.
 pub(crate) fn face(client: &Client) -> String {
     let english = client.client_name_en.as_deref().unwrap_or_default();
     let logo = client.logo_uri.as_ref().map(|logo| format!("\n{logo}")).unwrap_or_default();
-    format!("{}\n{english}{logo}", client.client_name)
+    let said = client.published.then(|| serde_json::to_string(client).unwrap_or_default());
+    let said = said.map(|said| format!("\n{}", ambient::hash(&said))).unwrap_or_default();
+    format!("{}\n{english}{logo}{said}", client.client_name)
 }
 
 /// Remembers that this person goes on as themselves (OpenID Connect Core §3.1.2.1,

@@ -141,6 +141,8 @@ pub struct Settings {
     pub implicit_and_hybrid: bool,
     /// Clients may register SM2 (GM/T 0125).
     pub sm2: bool,
+    /// A `client_id` may be the address of a document that describes its client.
+    pub client_id_metadata_documents: bool,
     /// DPoP proofs must hold a nonce of ours (RFC 9449 §8).
     pub require_dpop_nonce: bool,
     /// Who may register a partner.
@@ -171,6 +173,7 @@ impl Settings {
             mtls: self.certificates.address.clone(),
             implicit_and_hybrid: self.implicit_and_hybrid,
             sm2: self.sm2,
+            client_id_metadata_documents: self.client_id_metadata_documents,
             registration: self.registration != Registration::Off,
         }
     }
@@ -191,6 +194,7 @@ impl Settings {
             certificates: crate::certificate::Certificates::default(),
             implicit_and_hybrid: false,
             sm2: false,
+            client_id_metadata_documents: false,
             require_dpop_nonce: false,
             registration: Registration::default(),
             limits: Limits::default(),
@@ -259,6 +263,8 @@ pub struct Parts {
     pub(crate) refresh_key: aws_lc_rs::hmac::Key,
     /// From which the nonces of DPoP proofs are derived.
     pub(crate) nonce_key: aws_lc_rs::hmac::Key,
+    /// Documents of clients, as they are read.
+    pub(crate) client_documents: crate::oidc::client_documents::ClientDocuments,
     /// Request objects that were fetched.
     pub(crate) references: crate::oidc::authorize::reference::References,
 }
@@ -310,6 +316,7 @@ impl State {
             passwords,
             outbox_wake,
             partners: std::sync::OnceLock::new(),
+            client_documents: crate::oidc::client_documents::ClientDocuments::default(),
             references: crate::oidc::authorize::reference::References::default(),
             outside: std::sync::OnceLock::new(),
             sandbox,

@@ -88,6 +88,8 @@ pub struct Protocol {
     pub implicit_and_hybrid: bool,
     /// Whether clients may register SM2 with SM3.
     pub sm2: bool,
+    /// Whether a `client_id` may be the address of a document that describes its client.
+    pub client_id_metadata_documents: bool,
     /// Whether DPoP proofs must hold a nonce of ours.
     pub require_dpop_nonce: bool,
 }

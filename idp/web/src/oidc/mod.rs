@@ -8,6 +8,7 @@ mod ciba;
 mod ciba_simulator;
 mod claims;
 mod client_auth;
+pub(crate) mod client_documents;
 pub(crate) mod client_keys;
 mod device_authorization;
 mod discovery;

@@ -13,10 +13,10 @@ use idp_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
 use super::authorize::{hinted, object};
-use super::client_auth;
 use super::reply::Failure;
 use super::request::{self, Body};
 use super::sender::{self, Sender};
+use super::{client_auth, client_documents};
 use crate::clients::Known;
 use crate::network::Network;
 use crate::{State, pages};
@@ -51,6 +51,8 @@ async fn answer(
     body: Body,
 ) -> Result<Value, Failure> {
     let body = request::form(headers, body)?;
+    // CIMD §5: one that nobody knows yet, or that has changed, is read before it is authenticated.
+    client_documents::met(state, network, headers, &body).await?;
     // RFC 9126 §2.1: the client authenticates as at the token endpoint.
     let known = client_auth::client(state, headers, &body, sender).await?;
     // RFC 9126 §2.1, item 1: no reference within (attacks row 14).

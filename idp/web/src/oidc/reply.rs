@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use idp_protocol::client::registration::Refusal;
 use idp_protocol::jose::JoseError;
 use idp_protocol::{ErrorCode, ProtocolError};
 use idp_store::StoreError;
@@ -19,6 +20,8 @@ pub(crate) enum Failure {
     Protocol(ProtocolError),
     /// The same with a status of HTTP's own.
     Status(StatusCode, ProtocolError),
+    /// What a client says about itself cannot be used; sentences, nothing that it sent.
+    Metadata(Refusal),
     /// Too many requests; milliseconds until the next is taken.
     Limited {
         /// Milliseconds.
@@ -55,6 +58,10 @@ impl Failure {
                 (status.unwrap_or(StatusCode::BAD_REQUEST), error)
             }
             Self::Status(status, error) => (status, error),
+            Self::Metadata(refusal) => {
+                let text = "What the client says about itself cannot be used.";
+                (StatusCode::BAD_REQUEST, ProtocolError::new(refusal.code, text))
+            }
             Self::Limited { .. } => {
                 let text = "Too many requests come from this network; try again in a minute.";
                 let error = ProtocolError::new(ErrorCode::TemporarilyUnavailable, text);
@@ -71,15 +78,21 @@ impl Failure {
 
     /// A page for a person.
     pub(crate) fn page(self, state: &State, headers: &HeaderMap) -> Response {
-        let after = self.after();
+        let (after, faults) = (self.after(), self.faults());
         let (status, error) = self.told();
-        let (code, text) = (error.code.as_str(), error.description);
+        let (code, text) = (error.code.as_str(), faults.as_deref().unwrap_or(error.description));
         let mut response = pages::protocol_error(state, headers, status, code, text);
         response.extensions_mut().insert(error);
         if let Some(after) = after {
             response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
+    }
+
+    /// What is wrong, where a fixed sentence would not say it.
+    fn faults(&self) -> Option<String> {
+        let Self::Metadata(refusal) = self else { return None };
+        Some(refusal.description.clone())
     }
 
     /// RFC 9110 §10.2.3, whole seconds.
@@ -92,9 +105,10 @@ impl Failure {
     /// its scheme.
     pub(crate) fn body(self, headers: &HeaderMap) -> Response {
         let basic = cookie::header(headers, header::AUTHORIZATION).is_some();
-        let after = self.after();
+        let (after, faults) = (self.after(), self.faults());
         let (status, error) = self.told();
-        let body = json!({"error": error.code.as_str(), "error_description": error.description});
+        let text = faults.as_deref().unwrap_or(error.description);
+        let body = json!({"error": error.code.as_str(), "error_description": text});
         let mut response = (status, Json(body)).into_response();
         if error.code == ErrorCode::InvalidClient && basic {
             let scheme = HeaderValue::from_static("Basic realm=\"tongban\"");

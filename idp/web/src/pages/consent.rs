@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use idp_protocol::client::document;
 use idp_protocol::details::{self, Reach};
 use idp_store::StoreError;
 
@@ -18,7 +19,12 @@ use crate::session::Who;
 pub(crate) fn partner(flow: &Flow, lang: Lang) -> String {
     let english = flow.client.client_name_en.clone().filter(|_| lang == Lang::English);
     let name = english.unwrap_or_else(|| flow.client.client_name.clone());
-    if name.is_empty() { flow.client.client_id.clone() } else { name }
+    let name = if name.is_empty() { flow.client.client_id.clone() } else { name };
+    // CIMD §8: a name that nobody vouches for never stands alone.
+    match document::host(&flow.client) {
+        Some(host) => lang.with("partner-at-host", &[("partner", &name), ("host", &host)]),
+        None => name,
+    }
 }
 
 /// The flow that a page is about, in its language (OpenID Connect Core §3.1.2.1 `ui_locales`).
@@ -75,7 +81,18 @@ pub(crate) async fn show(mut page: Page) -> Response {
 pub(crate) async fn lines(page: &Page, flow: &Flow) -> Vec<ClaimLine> {
     let groups = flow.asks();
     let lines = groups.iter().map(|group| asked(page.lang, group, flow));
-    lines.chain(acting(page, flow).await).collect()
+    publisher(page.lang, flow).into_iter().chain(lines).chain(acting(page, flow).await).collect()
+}
+
+/// At whose site the partner describes itself, first of all (CIMD §8; attacks row 34): its name is
+/// its own choice.
+fn publisher(lang: Lang, flow: &Flow) -> Option<ClaimLine> {
+    let host = document::host(&flow.client)?;
+    Some(ClaimLine {
+        name: "publisher".to_owned(),
+        title: lang.with("publisher-title", &[("host", &host)]),
+        text: lang.t("publisher-text"),
+    })
 }
 
 /// Who may act with what the partner gets (RFC 8693 §4.4): the person does not meet them.

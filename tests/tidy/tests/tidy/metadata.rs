@@ -14,6 +14,7 @@ fn whole() -> Offer {
         issuer: "https://id.example".to_owned(),
         implicit_and_hybrid: true,
         sm2: true,
+        client_id_metadata_documents: true,
         registration: true,
         certificates: true,
         authorities: true,
@@ -86,7 +87,9 @@ fn what_is_off_is_not_in_the_metadata() {
         let more = whole.get(member).is_some_and(|whole| values.is_subset(whole));
         assert!(more, "`{member}` says something else where less is switched on");
     }
-    for absent in ["registration_endpoint", "mtls_endpoint_aliases"] {
+    for absent in
+        ["registration_endpoint", "mtls_endpoint_aliases", "client_id_metadata_document_supported"]
+    {
         assert!(!served.contains_key(absent), "{absent}");
     }
     let has = |member: &str, value: &str| served[member].contains(value);

@@ -16,9 +16,9 @@ use idp_protocol::client::Client;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::{ProtocolError, hint};
 
-use super::par;
 use super::reply::Failure;
 use super::request::{self, Body};
+use super::{client_documents, par};
 use crate::State;
 use crate::clients::Known;
 use crate::flow::{self, Begun};
@@ -72,7 +72,7 @@ async fn begin(
 ) -> Result<Response, Failure> {
     // RFC 6749 §4.1.2.1: without a client that is known, nobody is redirected (attacks row 18).
     let client_id = parameters.required("client_id", "The client_id is missing.")?;
-    let known = state.clients.find(state, client_id).await?;
+    let known = client_documents::client(state, network, client_id).await?;
     let known = known.ok_or(ProtocolError::invalid_request("The client_id is not registered."))?;
     let request = match wanted(state, &known, network, parameters).await? {
         Ok(request) => request,

@@ -21,7 +21,7 @@ const PER_NETWORK: u32 = 30;
 const MOST: usize = 1_000;
 
 /// Start of the minute, and fetches in it, by what is counted.
-type Counted = Mutex<HashMap<String, (i64, u32)>>;
+pub(in crate::oidc) type Counted = Mutex<HashMap<String, (i64, u32)>>;
 
 /// Objects by address, and fetches by client.
 #[derive(Default)]
@@ -59,7 +59,8 @@ impl References {
     }
 }
 
-fn within(counted: &Counted, key: String, most: u32, now: i64) -> bool {
+/// Counts one more of `key`; false if it has had `most` in this minute.
+pub(in crate::oidc) fn within(counted: &Counted, key: String, most: u32, now: i64) -> bool {
     let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
     if counted.len() >= MOST {
         counted.clear();

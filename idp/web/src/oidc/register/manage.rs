@@ -149,7 +149,7 @@ async fn overwrite(
                 let made = secret.as_deref();
                 let made = made.map(|secret| idp_store::client::secret_hash(tx, secret));
                 let secret_hash = stays.or(made);
-                let new = Registered { client, secret_hash, disabled: false };
+                let new = Registered { client, secret_hash, disabled: false, document: None };
                 idp_store::client::update(tx, &new, now).await
             })
         })

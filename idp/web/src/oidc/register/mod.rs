@@ -145,16 +145,19 @@ fn json(headers: &HeaderMap, body: Body) -> Result<Value, Refused> {
 }
 
 /// What this deployment does not offer cannot be registered.
-fn offered(state: &State, client: &Client) -> Result<(), Refused> {
+pub(in crate::oidc) fn offered(
+    state: &State,
+    client: &Client,
+) -> Result<(), registration::Refusal> {
     let front = |kind: &String| kind != "code";
     if !state.settings.implicit_and_hybrid
         && (client.may("implicit") || client.response_types.iter().any(front))
     {
         let text = "`response_types`: only `code` is offered.";
-        return Err(registration::Refusal::because(text).into());
+        return Err(registration::Refusal::because(text));
     }
     if !state.settings.sm2 && client.registered(Algorithm::Sm2) {
-        return Err(registration::Refusal::because("SM2 is not offered.").into());
+        return Err(registration::Refusal::because("SM2 is not offered."));
     }
     let certificate = matches!(
         client.token_endpoint_auth_method,
@@ -162,7 +165,7 @@ fn offered(state: &State, client: &Client) -> Result<(), Refused> {
     ) || client.tls_client_certificate_bound_access_tokens;
     if certificate && !state.settings.certificates.asked {
         let text = "Client certificates do not reach this provider.";
-        return Err(registration::Refusal::because(text).into());
+        return Err(registration::Refusal::because(text));
     }
     Ok(())
 }
@@ -191,7 +194,8 @@ async fn keep(state: &State, made: &Made, initial: Option<Token>) -> Result<(), 
                 let id = client.client_id.clone();
                 let secret_hash =
                     secret.as_deref().map(|secret| idp_store::client::secret_hash(tx, secret));
-                let registered = Registered { client, secret_hash, disabled: false };
+                let registered =
+                    Registered { client, secret_hash, disabled: false, document: None };
                 idp_store::client::create(tx, &registered, now).await?;
                 store::manage(tx, &id, &by).await?;
                 Ok(true)

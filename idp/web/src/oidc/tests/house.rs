@@ -179,11 +179,12 @@ pub(super) fn claims(token: &str) -> Value {
 }
 
 impl House {
-    /// Behind a proxy that is trusted; clients may show certificates.
+    /// Behind a proxy that is trusted; clients may show certificates, and describe themselves.
     fn usual() -> Settings {
         let mut settings = Settings::new(ISSUER);
         settings.certificates = super::certificates::settings();
         settings.sm2 = true;
+        settings.client_id_metadata_documents = true;
         settings.trusted_proxies = vec!["192.0.2.200".parse().unwrap()];
         settings
     }

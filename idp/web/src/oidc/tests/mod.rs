@@ -9,6 +9,7 @@ mod client_keys;
 mod codes;
 mod cookies;
 mod devices;
+mod documents;
 mod dpop;
 mod exchanging;
 mod fapi2;

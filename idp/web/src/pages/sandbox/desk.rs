@@ -151,7 +151,7 @@ async fn keep(page: &Page, mut client: Client) -> Result<Option<(String, Token)>
             Box::pin(async move {
                 let secret_hash =
                     secret.as_deref().map(|secret| idp_store::client::secret_hash(tx, secret));
-                let new = Registered { client, secret_hash, disabled: false };
+                let new = Registered { client, secret_hash, disabled: false, document: None };
                 sandbox::create(tx, &new, &project, now, now + LIFETIME).await
             })
         })

@@ -82,6 +82,7 @@ fn every_sentence_is_well_formed_in_both_languages() {
                 ("at", "1"),
                 ("sent", "1"),
                 ("known", "1"),
+                ("host", "1"),
             ];
             let sentence = lang.with(&key, &args);
             assert!(sentence != key && !sentence.contains('{'), "{key}");
