@@ -96,6 +96,12 @@ mod tests {
         "insert into schema_migration (name, digest) values ('9999_later.sql', '')"
     );
 
+    statement!(
+        OLD_KEY,
+        "insert into signing_key (kid, algorithm, private, state, created_at)
+         values ($1, $2, $3, $4, $5)"
+    );
+
     fn options(directory: &tempfile::TempDir) -> Options {
         let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
         Options { url, connections: 1, vault: Vault::new(&[&[3; 32]]).unwrap() }
@@ -127,5 +133,86 @@ mod tests {
         execute(&Db::open(options(&directory)).await.unwrap(), &UNKNOWN).await;
         let refused = Db::open(options(&directory)).await.err().unwrap().to_string();
         assert!(refused.contains("older than the database"), "{refused}");
+    }
+
+    /// Keys as a program before `0014_key_life.sql` left them, and what they are after it.
+    async fn keys_keep_their_lives(options: Options) {
+        let db = Db::connect(options).await.unwrap();
+        let bookkeeping =
+            "create table schema_migration (name text primary key, digest text not null)";
+        db.script(bookkeeping.to_owned()).await.unwrap();
+        for (name, sqlite, postgres) in MIGRATIONS.iter().filter(|(name, ..)| *name < "0014") {
+            apply(&db, name, if db.kind() == Kind::Sqlite { sqlite } else { postgres })
+                .await
+                .unwrap();
+        }
+        let keys = [
+            // Rotated twice; the first rotation's key was revoked.
+            ("rs-1", "RS256", "retired", 100),
+            ("rs-2", "RS256", "revoked", 200),
+            ("rs-3", "RS256", "retired", 300),
+            ("rs-4", "RS256", "active", 400),
+            // The newest was revoked, and nobody has rotated since.
+            ("es-1", "ES256", "active", 100),
+            ("es-2", "ES256", "revoked", 200),
+            // Two at the same moment, as two nodes could make them.
+            ("ed-1", "EdDSA", "active", 100),
+            ("ed-2", "EdDSA", "active", 100),
+            // Retired by hand, and nothing after it.
+            ("ps-1", "PS256", "retired", 100),
+        ];
+        db.write::<_, StoreError, _>("old_keys", move |tx: &mut Tx| {
+            Box::pin(async move {
+                for (kid, algorithm, state, created_at) in keys {
+                    let private = tx.vault().seal("key.private", b"secret")?;
+                    let row = args![kid, algorithm, private, state, created_at];
+                    tx.execute(&OLD_KEY, row).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        run(&db).await.unwrap();
+        let stored = db.read::<_, StoreError, _>("keys", |tx| Box::pin(crate::key::list(tx)));
+        let stored = stored.await.unwrap();
+        let lives = stored.iter().map(|key| {
+            assert_eq!(key.private.as_deref(), Some(&b"secret"[..]), "{} opens", key.kid);
+            let life = &key.life;
+            (key.kid.as_str(), life.signs_from, life.signs_until, life.revoked)
+        });
+        let mut lives: Vec<_> = lives.collect();
+        lives.sort_unstable();
+        assert_eq!(
+            lives,
+            [
+                ("ed-1", 100, Some(100), false),
+                ("ed-2", 100, None, false),
+                ("es-1", 100, None, false),
+                ("es-2", 200, Some(200), true),
+                ("ps-1", 100, Some(100), false),
+                ("rs-1", 100, Some(300), false),
+                ("rs-2", 200, Some(300), true),
+                ("rs-3", 300, Some(400), false),
+                ("rs-4", 400, None, false),
+            ]
+        );
+        // And the next program finds nothing to do.
+        assert_eq!(missing(&db).await.unwrap(), Vec::<&str>::new());
+    }
+
+    #[tokio::test]
+    async fn attack_47_keys_keep_their_lives_over_an_update_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        keys_keep_their_lives(options(&directory)).await;
+    }
+
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
+    async fn attack_47_keys_keep_their_lives_over_an_update_on_postgres() {
+        let Ok(server) = std::env::var("TONGBAN_TEST_POSTGRES_URL") else { return };
+        let url = crate::testing::fresh_postgres_url(&server).await.unwrap();
+        let vault = Vault::new(&[&[3; 32]]).unwrap();
+        keys_keep_their_lives(Options { url, connections: 2, vault }).await;
     }
 }
