@@ -5,4 +5,5 @@
 mod documents;
 mod metadata;
 mod rooms;
+mod secrets;
 mod size;

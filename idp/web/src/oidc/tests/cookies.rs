@@ -2,15 +2,14 @@
 
 use http::{Method, header};
 
-use super::house::{Browser, House, ISSUER};
+use super::house::{Browser, House, ISSUER, on_both};
 use crate::session::{self, Who};
 use crate::state::Settings;
 
 /// A neighbouring host, or a plain-text answer in its name, may set cookies for us; none of a
 /// `__Host-` name (RFC 6265bis §4.1.3.2).
-#[tokio::test]
-async fn attack_20_over_tls_a_cookie_is_of_this_host_alone() {
-    let house = House::with(Settings::new("https://id.example")).await;
+async fn attack_20_over_tls_a_cookie_is_of_this_host_alone(house: House) {
+    let house = house.beside_with(Settings::new("https://id.example")).await;
     let mut browser = Browser::default();
     let begun = house.send(Method::GET, ASK, &[], "").await;
     browser.take(&begun.headers);
@@ -38,9 +37,7 @@ const ASK: &str = "/oauth2/authorize?client_id=a&response_type=code&scope=openid
                    &redirect_uri=https%3A%2F%2Fa.example%2Fcb";
 
 /// Cookies do not know ports: a deployment beside ours on the same host keeps its own.
-#[tokio::test]
-async fn the_flows_of_another_port_are_let_be() {
-    let house = House::on_sqlite().await;
+async fn the_flows_of_another_port_are_let_be(house: House) {
     let mut browser = Browser::default();
     for n in 0..12 {
         browser.0.insert(format!("tongban_flow_80801_{n}"), "x".into());
@@ -54,9 +51,7 @@ async fn the_flows_of_another_port_are_let_be() {
 }
 
 /// Whatever a request calls this place, links and issuers are the configured ones.
-#[tokio::test]
-async fn attack_24_no_header_moves_an_address_of_ours() {
-    let house = House::on_sqlite().await;
+async fn attack_24_no_header_moves_an_address_of_ours(house: House) {
     let evil = || "evil.example".to_owned();
     let headers = [
         ("host", evil()),
@@ -86,4 +81,10 @@ async fn attack_24_no_header_moves_an_address_of_ours() {
     let mut browser = Browser::signed_in(&house).await;
     let tokens = browser.tokens(&house, &[]).await;
     assert_eq!(super::house::claims(tokens["id_token"].as_str().unwrap())["iss"], ISSUER);
+}
+
+on_both! {
+    attack_20_over_tls_a_cookie_is_of_this_host_alone;
+    the_flows_of_another_port_are_let_be;
+    attack_24_no_header_moves_an_address_of_ours;
 }

@@ -6,23 +6,26 @@ use http::StatusCode;
 use idp_protocol::jose::{Algorithm, half_hash};
 use serde_json::{Value, json};
 
-use super::house::{BACK, Browser, House, ISSUER, SECRET, claims};
+use super::house::{BACK, Browser, House, ISSUER, SECRET, claims, on_both};
 use crate::state::Settings;
 
 const ALL: [&str; 5] =
     ["id_token", "id_token token", "code id_token", "code token", "code id_token token"];
 
-async fn house(on: bool) -> House {
+fn on() -> Settings {
     let mut settings = Settings::new(ISSUER);
-    settings.implicit_and_hybrid = on;
-    let house = House::with(settings).await;
+    settings.implicit_and_hybrid = true;
+    settings
+}
+
+/// With a client that has registered them all.
+async fn furnish(house: &House) {
     house
         .register(json!({"client_id": "old", "client_secret": SECRET, "redirect_uris": [BACK],
             "grant_types": ["authorization_code", "implicit"], "legal_basis": "test",
             "response_types": ["code", "id_token", "id_token token", "code id_token", "code token",
                 "code id_token token"], "scope": "openid profile"}))
         .await;
-    house
 }
 
 async fn ask(house: &House, kind: &str, extra: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -41,9 +44,8 @@ async fn ask(house: &House, kind: &str, extra: &[(&str, &str)]) -> BTreeMap<Stri
     url::form_urlencoded::parse(fragment.as_bytes()).into_owned().collect()
 }
 
-#[tokio::test]
-async fn core_3_2_and_3_3_each_type_brings_what_it_names() {
-    let house = house(true).await;
+async fn core_3_2_and_3_3_each_type_brings_what_it_names(house: House) {
+    furnish(&house).await;
     for kind in ALL {
         let has = |word: &str| kind.split(' ').any(|known| known == word);
         let got = ask(&house, kind, &[]).await;
@@ -80,9 +82,8 @@ async fn redeem(house: &House, code: &str) -> Value {
     answer.json()
 }
 
-#[tokio::test]
-async fn core_3_2_2_1_without_a_nonce_no_id_token_comes_from_the_front() {
-    let house = house(true).await;
+async fn core_3_2_2_1_without_a_nonce_no_id_token_comes_from_the_front(house: House) {
+    furnish(&house).await;
     for kind in ALL.iter().filter(|kind| kind.contains("id_token")) {
         let got = ask(&house, kind, &[("nonce", "")]).await;
         assert_eq!(
@@ -93,9 +94,8 @@ async fn core_3_2_2_1_without_a_nonce_no_id_token_comes_from_the_front() {
     assert!(ask(&house, "code token", &[("nonce", "")]).await.contains_key("code"));
 }
 
-#[tokio::test]
-async fn multiple_response_types_5_the_query_carries_no_token_and_a_form_may() {
-    let house = house(true).await;
+async fn multiple_response_types_5_the_query_carries_no_token_and_a_form_may(house: House) {
+    furnish(&house).await;
     let got = ask(&house, "id_token", &[("response_mode", "query")]).await;
     assert_eq!(got["error"], "invalid_request");
     let mut browser = Browser::signed_in(&house).await;
@@ -113,10 +113,9 @@ async fn multiple_response_types_5_the_query_carries_no_token_and_a_form_may() {
     }
 }
 
-#[tokio::test]
-async fn attack_22_what_the_operator_has_off_no_request_turns_on() {
-    let off = house(false).await;
-    let on = house(true).await;
+async fn attack_22_what_the_operator_has_off_no_request_turns_on(on: House) {
+    furnish(&on).await;
+    let off = on.beside_with(Settings::new(ISSUER)).await;
     for kind in ALL {
         assert_eq!(ask(&off, kind, &[]).await["error"], "unsupported_response_type", "{kind}");
         // Client `a` has not registered it.
@@ -129,9 +128,8 @@ async fn attack_22_what_the_operator_has_off_no_request_turns_on() {
     assert_eq!(metadata.json()["response_types_supported"].as_array().unwrap().len(), 6);
 }
 
-#[tokio::test]
-async fn attack_01_a_replayed_code_ends_the_token_that_came_beside_it() {
-    let house = house(true).await;
+async fn attack_01_a_replayed_code_ends_the_token_that_came_beside_it(house: House) {
+    furnish(&house).await;
     let got = ask(&house, "code token", &[]).await;
     redeem(&house, &got["code"]).await;
     assert_eq!(house.userinfo(&got["access_token"]).await.status, StatusCode::OK);
@@ -139,4 +137,12 @@ async fn attack_01_a_replayed_code_ends_the_token_that_came_beside_it() {
         [("grant_type", "authorization_code"), ("code", &got["code"]), ("redirect_uri", BACK)];
     house.post("/oauth2/token", &[super::house::basic("old", SECRET)], &fields).await;
     assert_eq!(house.userinfo(&got["access_token"]).await.status, StatusCode::UNAUTHORIZED);
+}
+
+on_both! { front with on:
+    core_3_2_and_3_3_each_type_brings_what_it_names;
+    core_3_2_2_1_without_a_nonce_no_id_token_comes_from_the_front;
+    multiple_response_types_5_the_query_carries_no_token_and_a_form_may;
+    attack_22_what_the_operator_has_off_no_request_turns_on;
+    attack_01_a_replayed_code_ends_the_token_that_came_beside_it;
 }

@@ -111,17 +111,36 @@ async fn keep_keys(db: &Db, sm2: bool) {
     .unwrap();
 }
 
-/// Tells each story on SQLite and, where a server is given, on PostgreSQL.
+/// Tells each story on SQLite and, where a server is given, on PostgreSQL; in a house of settings
+/// of its own, if they are named.
 macro_rules! on_both {
     ($($name:ident;)*) => {
+        crate::oidc::tests::house::on_both! {
+            @engines crate::oidc::tests::house::House::usual; $($name;)*
+        }
+    };
+    ($module:ident with $settings:path: $($name:ident;)*) => {
+        mod $module {
+            #[allow(clippy::wildcard_imports, unused_imports)] // The stories, and their settings.
+            use super::*;
+            crate::oidc::tests::house::on_both! { @engines $settings; $($name;)* }
+        }
+    };
+    (@engines $settings:path; $($name:ident;)*) => {
         mod sqlite {
+            #[allow(clippy::wildcard_imports, unused_imports)] // The settings.
+            use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                super::$name(crate::oidc::tests::house::House::on_sqlite().await).await;
+                let house = crate::oidc::tests::house::House::with($settings()).await;
+                super::$name(house).await;
             })*
         }
         mod postgres {
+            #[allow(clippy::wildcard_imports, unused_imports)] // The settings.
+            use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                if let Some(house) = crate::oidc::tests::house::House::on_postgres().await {
+                let house = crate::oidc::tests::house::House::on_postgres_with($settings()).await;
+                if let Some(house) = house {
                     super::$name(house).await;
                 }
             })*
@@ -180,7 +199,7 @@ pub(super) fn claims(token: &str) -> Value {
 
 impl House {
     /// Behind a proxy that is trusted; clients may show certificates, and describe themselves.
-    fn usual() -> Settings {
+    pub(super) fn usual() -> Settings {
         let mut settings = Settings::new(ISSUER);
         settings.certificates = super::certificates::settings();
         settings.sm2 = true;
@@ -208,10 +227,6 @@ impl House {
     }
 
     /// On the server that the tests were given, if they were.
-    pub(super) async fn on_postgres() -> Option<Self> {
-        Self::on_postgres_with(Self::usual()).await
-    }
-
     #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
     pub(super) async fn on_postgres_with(settings: Settings) -> Option<Self> {
         let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
@@ -259,8 +274,12 @@ impl House {
 
     /// Another node on the same database and clock.
     pub(super) async fn beside(&self) -> Self {
-        let ambient = self.state.ambient.clone();
-        let (db, settings) = (self.state.db.clone(), self.state.settings.clone());
+        self.beside_with(Settings::clone(&self.state.settings)).await
+    }
+
+    /// The same with settings of its own.
+    pub(super) async fn beside_with(&self, settings: Settings) -> Self {
+        let (db, ambient) = (self.state.db.clone(), self.state.ambient.clone());
         let (register, face) = (Arc::new(Nobody), Arc::new(Nobody));
         let state = State::open(db, ambient, settings, register, face, Arc::default());
         let state = state.await.unwrap();

@@ -1,8 +1,6 @@
 //! Partners that register themselves (RFC 7591, RFC 7592, OpenID Connect Registration; attacks
 //! rows 17, 38, 42).
 
-use std::sync::Arc;
-
 use http::{Method, StatusCode};
 use idp_domain::outgoing::Failure;
 use idp_protocol::jose::{Algorithm, Signer, generate};
@@ -394,22 +392,20 @@ on_both! {
     attack_17_nobody_makes_us_fetch_before_the_token_is_believed;
 }
 
-async fn house(mode: Registration) -> House {
-    House::with(Settings { registration: mode, ..Settings::new(ISSUER) }).await
+fn open() -> Settings {
+    Settings { registration: Registration::Open, ..Settings::new(ISSUER) }
 }
 
-#[tokio::test]
-async fn registration_is_off_where_the_operator_says_so() {
-    let off = house(Registration::Off).await;
+async fn registration_is_off_where_the_operator_says_so(open: House) {
+    let off = Settings { registration: Registration::Off, ..Settings::new(ISSUER) };
+    let off = open.beside_with(off).await;
     let answer = post(&off, &initial(&off, 1).await, &wish()).await;
     assert_eq!((answer.status, answer.error().as_str()), (StatusCode::FORBIDDEN, "access_denied"));
     let metadata = off.send(Method::GET, "/.well-known/openid-configuration", &[], "").await;
     assert!(metadata.json().get("registration_endpoint").is_none());
 }
 
-#[tokio::test]
-async fn attack_38_open_registration_reaches_the_ordinary_profile_only() {
-    let open = house(Registration::Open).await;
+async fn attack_38_open_registration_reaches_the_ordinary_profile_only(open: House) {
     let metadata = open.send(Method::GET, "/.well-known/openid-configuration", &[], "").await;
     assert_eq!(metadata.json()["registration_endpoint"], format!("{ISSUER}/oauth2/register"));
     let wish = with(wish(), json!({"scope": "openid profile identity cases"}));
@@ -422,11 +418,10 @@ async fn attack_38_open_registration_reaches_the_ordinary_profile_only() {
     assert_eq!(vouched.json()["scope"], "openid profile identity cases");
 }
 
-#[tokio::test]
-async fn attack_42_registrations_of_one_network_are_counted() {
-    let mut settings = Settings { registration: Registration::Open, ..Settings::new(ISSUER) };
+async fn attack_42_registrations_of_one_network_are_counted(house: House) {
+    let mut settings = open();
     settings.limits.registrations_per_network_per_minute = 2;
-    let house = Arc::new(House::with(settings).await);
+    let house = house.beside_with(settings).await;
     for _ in 0..2 {
         assert_eq!(post(&house, "", &wish()).await.status, StatusCode::CREATED);
     }
@@ -437,9 +432,7 @@ async fn attack_42_registrations_of_one_network_are_counted() {
     assert_eq!(post(&house, "", &wish()).await.status, StatusCode::CREATED);
 }
 
-#[tokio::test]
-async fn rfc_8705_2_certificates_are_registered_where_they_reach_us_only() {
-    let house = house(Registration::Open).await;
+async fn rfc_8705_2_certificates_are_registered_where_they_reach_us_only(house: House) {
     for more in [
         json!({"token_endpoint_auth_method": "tls_client_auth",
             "tls_client_auth_san_dns": "r.example"}),
@@ -450,11 +443,17 @@ async fn rfc_8705_2_certificates_are_registered_where_they_reach_us_only() {
     }
 }
 
-#[tokio::test]
-async fn fetch_3_2_programs_of_other_origins_may_register() {
-    let open = house(Registration::Open).await;
+async fn fetch_3_2_programs_of_other_origins_may_register(open: House) {
     let preflight = open.send(Method::OPTIONS, "/oauth2/register", &[], "").await;
     assert_eq!(preflight.headers["access-control-allow-origin"], "*");
     let allowed = preflight.headers["access-control-allow-methods"].to_str().unwrap();
     assert!(allowed.contains("PUT") && allowed.contains("DELETE"), "{allowed}");
+}
+
+on_both! { openly with open:
+    registration_is_off_where_the_operator_says_so;
+    attack_38_open_registration_reaches_the_ordinary_profile_only;
+    attack_42_registrations_of_one_network_are_counted;
+    rfc_8705_2_certificates_are_registered_where_they_reach_us_only;
+    fetch_3_2_programs_of_other_origins_may_register;
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::house::{Answer, Browser, House, ISSUER, VERIFIER, basic, form};
+use super::house::{Answer, Browser, House, ISSUER, VERIFIER, basic, form, on_both};
 use crate::state::Settings;
 
 const LOCAL: &str = "http://localhost:3000/callback";
@@ -12,46 +12,6 @@ fn settings() -> Settings {
     let mut settings = Settings::new(ISSUER);
     settings.sandbox = true;
     settings
-}
-
-mod sqlite {
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_developer_sees_the_own_flow_decoded() {
-        super::story(super::House::with(super::settings()).await).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_private_cause_of_an_error_is_told() {
-        super::causes(super::House::with(super::settings()).await).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn attack_38_nothing_can_be_registered_that_registration_refuses() {
-        super::refusals(super::House::with(super::settings()).await).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn clients_of_the_sandbox_expire() {
-        super::expiry(super::House::with(super::settings()).await).await;
-    }
-}
-
-mod postgres {
-    macro_rules! told {
-        ($($name:ident => $story:ident;)*) => {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                if let Some(house) = super::House::on_postgres_with(super::settings()).await {
-                    super::$story(house).await;
-                }
-            })*
-        };
-    }
-    told! {
-        a_developer_sees_the_own_flow_decoded => story;
-        the_private_cause_of_an_error_is_told => causes;
-        attack_38_nothing_can_be_registered_that_registration_refuses => refusals;
-        clients_of_the_sandbox_expire => expiry;
-    }
 }
 
 async fn post(browser: &mut Browser, house: &House, path: &str, fields: &[(&str, &str)]) -> Answer {
@@ -96,7 +56,7 @@ async fn follow(browser: &mut Browser, house: &House, mut at: String) -> Answer 
     }
 }
 
-async fn story(house: House) {
+async fn a_developer_sees_the_own_flow_decoded(house: House) {
     for method in ["none", "client_secret_basic", "client_secret_post"] {
         let mut browser = Browser::signed_in(&house).await;
         let home = registered(&mut browser, &house, method).await;
@@ -178,7 +138,7 @@ async fn redeem(house: &House, id: &str, secret: &str, code: &str) -> StatusCode
     house.post("/oauth2/token", &[basic(id, secret)], &fields).await.status
 }
 
-async fn causes(house: House) {
+async fn the_private_cause_of_an_error_is_told(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let home = registered(&mut browser, &house, "client_secret_basic").await;
     let id = home.rsplit('/').next().unwrap().to_owned();
@@ -243,7 +203,7 @@ async fn causes(house: House) {
     }
 }
 
-async fn refusals(house: House) {
+async fn attack_38_nothing_can_be_registered_that_registration_refuses(house: House) {
     let mut browser = Browser::default();
     let fields =
         |policy: &'static str, method: &'static str, uri: &'static str, jwk: &'static str| {
@@ -280,7 +240,7 @@ async fn refusals(house: House) {
     }
 }
 
-async fn expiry(house: House) {
+async fn clients_of_the_sandbox_expire(house: House) {
     let mut browser = Browser::default();
     let home = registered(&mut browser, &house, "none").await;
     let id = home.rsplit('/').next().unwrap().to_owned();
@@ -303,9 +263,8 @@ async fn expiry(house: House) {
     assert_eq!(browser.get(&house, &home).await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
-async fn where_there_is_no_sandbox_there_is_no_console() {
-    let house = House::on_sqlite().await;
+async fn where_there_is_no_sandbox_there_is_no_console(house: House) {
+    let house = house.beside_with(House::usual()).await;
     assert!(house.state.sandbox.is_none());
     let mut browser = Browser::default();
     for path in ["/sandbox", "/sandbox/callback", "/sandbox/clients/x"] {
@@ -315,9 +274,7 @@ async fn where_there_is_no_sandbox_there_is_no_console() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
-async fn attack_42_clients_of_others_leave_nothing_in_the_sandbox() {
-    let house = House::with(settings()).await;
+async fn attack_42_clients_of_others_leave_nothing_in_the_sandbox(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     browser.tokens(&house, &[]).await;
     let mut developer = Browser::default();
@@ -327,9 +284,18 @@ async fn attack_42_clients_of_others_leave_nothing_in_the_sandbox() {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("data-client"));
     // Nor does the layer change what the endpoints say.
-    let plain = House::on_sqlite().await;
+    let plain = house.beside_with(House::usual()).await;
     let fields = [("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", LOCAL)];
     let (one, other) = (house.token(&fields).await, plain.token(&fields).await);
     assert_eq!((one.status, one.json()), (other.status, other.json()));
     assert_eq!(one.json()["error"], json!("invalid_grant"));
+}
+
+on_both! { sandbox with settings:
+    a_developer_sees_the_own_flow_decoded;
+    the_private_cause_of_an_error_is_told;
+    attack_38_nothing_can_be_registered_that_registration_refuses;
+    clients_of_the_sandbox_expire;
+    where_there_is_no_sandbox_there_is_no_console;
+    attack_42_clients_of_others_leave_nothing_in_the_sandbox;
 }

@@ -167,16 +167,8 @@ fn off() -> Settings {
     settings
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn off_on_sqlite() {
-    without_the_operators_switch_nothing_of_it_is_there(House::with(off()).await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn off_on_postgres() {
-    if let Some(house) = House::on_postgres_with(off()).await {
-        without_the_operators_switch_nothing_of_it_is_there(house).await;
-    }
+on_both! { switched_off with off:
+    without_the_operators_switch_nothing_of_it_is_there;
 }
 
 on_both! {
