@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::house::{
     self, Browser, CHALLENGE, House, ISSUER, SECRET, VERIFIER, claims, form, on_both,
 };
-use crate::clients;
 use crate::state::Settings;
+use crate::{State, clients};
 
 const AT: &str = "https://app.example/oauth/client.json";
 const HOME: &str = "https://cb.example/cb";
@@ -26,6 +26,31 @@ const URN: &str = "urn:ietf:params:oauth:grant-type:";
 struct Sites {
     answers: Mutex<BTreeMap<String, Result<Answer, Failure>>>,
     asked: Mutex<Vec<String>>,
+    /// What the operator does while an answer is on its way.
+    meanwhile: Mutex<Option<(State, Does)>>,
+}
+
+#[derive(Clone, Copy)]
+enum Does {
+    Disable,
+    Register,
+}
+
+impl Does {
+    async fn it(self, state: &State) {
+        let (db, ambient) = (&state.db, &state.ambient);
+        if matches!(self, Self::Disable) {
+            assert!(clients::disable(db, ambient, AT, true).await.unwrap());
+        } else {
+            clients::create(db, ambient, own()).await.unwrap();
+        }
+    }
+}
+
+/// What the operator registers under such an id.
+fn own() -> Value {
+    json!({"client_id": AT, "client_secret": SECRET, "client_name": "登记",
+        "redirect_uris": ["https://own.example/cb"], "scope": "openid"})
 }
 
 impl Sites {
@@ -53,6 +78,10 @@ impl Sites {
 impl Outgoing for Sites {
     async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Failure> {
         self.asked.lock().unwrap().push(url.to_owned());
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some((state, does)) = meanwhile {
+            does.it(&state).await;
+        }
         tokio::task::yield_now().await;
         let answer = self.answers.lock().unwrap().get(url).cloned();
         let answer = answer.unwrap_or(Err(Failure::Closed))?;
@@ -310,10 +339,7 @@ async fn attack_38_a_document_does_not_come_back_into_a_closed_house(house: Hous
     assert!(begins(&house, &[]).await);
     assert!(clients::delete(db, ambient, AT).await.unwrap());
     // What the operator has registered under such an id is not overwritten.
-    house
-        .register(json!({"client_id": AT, "client_secret": SECRET, "client_name": "登记",
-        "redirect_uris": ["https://own.example/cb"], "scope": "openid"}))
-        .await;
+    house.register(own()).await;
     house.wait(24 * 60 * 60_000);
     sites.asked();
     assert!(!begins(&house, &[]).await);
@@ -323,6 +349,21 @@ async fn attack_38_a_document_does_not_come_back_into_a_closed_house(house: Hous
     assert_eq!(sites.asked(), 0);
     // Nobody is kept out of what is no address.
     assert!(!clients::disable(db, ambient, "nobody", true).await.unwrap());
+}
+
+async fn attack_38_what_the_operator_says_meanwhile_stands(house: House) {
+    let sites = Sites::of(&house);
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    for does in [Does::Disable, Does::Register] {
+        sites.serve(json!({}));
+        *sites.meanwhile.lock().unwrap() = Some((house.state.clone(), does));
+        assert!(!begins(&house, &[]).await);
+        assert_eq!(sites.asked(), 1);
+        assert!(!begins(&house, &[]).await);
+        assert_eq!(sites.asked(), 0);
+        assert!(clients::delete(db, ambient, AT).await.unwrap());
+        house.state.clients.forget();
+    }
 }
 
 async fn attack_42_nobody_makes_us_a_cannon(house: House) {
@@ -455,6 +496,7 @@ on_both! {
     attack_17_only_what_a_document_is_is_believed;
     attack_34_what_a_document_says_anew_is_asked_anew;
     attack_38_a_document_does_not_come_back_into_a_closed_house;
+    attack_38_what_the_operator_says_meanwhile_stands;
     attack_42_nobody_makes_us_a_cannon;
     cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds;
     what_nobody_uses_is_forgotten_and_what_is_disabled_is_not;
