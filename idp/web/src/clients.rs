@@ -1,5 +1,7 @@
 //! Partners: found through a short-lived cache, and registered for the command line.
 
+pub mod seen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
@@ -214,17 +216,6 @@ pub async fn update(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
         .await?;
     let stays = done.ok_or(Refused::Unknown)?;
     printed(&client, secret.as_deref().filter(|_| !stays))
-}
-
-/// All registrations, without secrets.
-///
-/// # Errors
-/// As the database says.
-pub async fn list(db: &Db) -> Result<Vec<Client>, StoreError> {
-    let found: Vec<Registered> = db
-        .read("clients", |tx: &mut Tx| Box::pin(async move { idp_store::client::list(tx).await }))
-        .await?;
-    Ok(found.into_iter().map(|registered| registered.client).collect())
 }
 
 /// One registration, without its secret.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::missing_panics_doc, clippy::expect_used)] // That is what they do.
 
+mod documents;
 mod requests;
 mod signed;
 mod tokens;
@@ -18,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", tokens::certificate),
     ("ciba", tokens::ciba),
     ("claims", requests::claims),
+    ("client_document", documents::client_document),
     ("details", requests::details),
     ("dpop", tokens::dpop),
     ("hint", tokens::hint),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use idp_protocol::jose::Algorithm;
+use idp_web::clients::seen;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Place, data, talk};
@@ -146,18 +147,21 @@ pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
             }
         }
         Command::List { json } => {
-            for client in idp_web::clients::list(&db).await? {
+            for seen in seen::all(&db).await? {
                 if json {
-                    data(serde_json::to_string(&client)?);
+                    data(seen.json()?);
                 } else {
-                    data(format_args!("{}\t{}", client.client_id, client.client_name));
+                    let (client, standing) = (&seen.client, seen.standing());
+                    let gap = if standing.is_empty() { "" } else { "\t" };
+                    let (id, name) = (&client.client_id, &client.client_name);
+                    data(format_args!("{id}\t{name}{gap}{standing}"));
                 }
             }
         }
         Command::Show { client_id } => {
-            let client = idp_web::clients::show(&db, &client_id).await?;
-            let client = client.ok_or_else(|| missing(&client_id))?;
-            data(serde_json::to_string_pretty(&client)?);
+            let seen = seen::one(&db, &client_id).await?;
+            let seen = seen.ok_or_else(|| missing(&client_id))?;
+            data(serde_json::to_string_pretty(&seen.json()?)?);
         }
         Command::Update { from } => {
             let sent = offered(&config, read(&from)?)?;

@@ -120,6 +120,7 @@ fn attack_38_a_document_gives_its_client_nothing_of_the_operators() {
     let client = read(&at(), &document(wish), None).unwrap();
     assert_eq!(client.legal_basis, None);
     assert_eq!(client.sector().as_deref(), Some("app.example"));
+    assert_eq!(client.sector_identifier_uri, None);
     assert!(client.resources.is_empty() && client.may_act.is_empty() && client.published);
     assert_eq!(client.scope, "openid profile");
     for wish in [
@@ -145,6 +146,10 @@ fn attack_38_a_document_gives_its_client_nothing_of_the_operators() {
     // Another address to answer to is no other sector.
     let moved = document(json!({"redirect_uris": ["https://other.example/cb"]}));
     assert!(read(&at(), &moved, Some(&before)).is_ok());
+    // Nor is it one where the operator's file forgot which it is.
+    before.sector = None;
+    let after = read(&at(), &moved, Some(&before)).unwrap();
+    assert_eq!(after.sector().as_deref(), Some("app.example"));
 }
 
 #[test]

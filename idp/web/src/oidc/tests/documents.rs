@@ -263,7 +263,8 @@ async fn attack_17_only_what_a_document_is_is_believed(house: House) {
         Ok(usual(json!({"client_secret": "s"}))),
         Ok(usual(json!({"token_endpoint_auth_method": "client_secret_post"}))),
         Ok(usual(json!({"redirect_uris": ["http://cb.example/cb"]}))),
-        Ok(usual(json!({"response_types": ["code", "id_token"], "grant_types": ["implicit"]}))),
+        Ok(usual(json!({"response_types": ["code", "id_token"],
+            "grant_types": ["authorization_code", "implicit"]}))),
         Err(Failure::Closed),
         Err(Failure::Slow),
     ] {
@@ -307,8 +308,11 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     assert!(allow(&house, &mut browser).await.0.is_none());
     for change in [
-        json!({"client_name": "另一个"}),
+        // Each beside what was said at first, so that nothing else differs.
         json!({"redirect_uris": [HOME, "https://evil.example/cb"]}),
+        json!({}),
+        json!({"client_name": "另一个"}),
+        json!({}),
         json!({"logo_uri": "https://app.example/logo.png"}),
     ] {
         sites.serve(change.clone());
@@ -317,7 +321,7 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
         assert!(allow(&house, &mut browser).await.0.is_some(), "{change}");
         assert!(allow(&house, &mut browser).await.0.is_none(), "{change}");
     }
-    assert_eq!(sites.asked(), 5);
+    assert_eq!(sites.asked(), 7);
 }
 
 async fn attack_38_a_document_does_not_come_back_into_a_closed_house(house: House) {
@@ -361,6 +365,8 @@ async fn attack_38_what_the_operator_says_meanwhile_stands(house: House) {
         assert_eq!(sites.asked(), 1);
         assert!(!begins(&house, &[]).await);
         assert_eq!(sites.asked(), 0);
+        let kept = clients::show(db, AT).await.unwrap().unwrap().client_name;
+        assert_eq!(kept, if matches!(does, Does::Disable) { "" } else { "登记" });
         assert!(clients::delete(db, ambient, AT).await.unwrap());
         house.state.clients.forget();
     }
@@ -451,13 +457,18 @@ async fn what_nobody_uses_is_forgotten_and_what_is_disabled_is_not(house: House)
                 Box::pin(async move { idp_store::prune::round(tx, now).await.map(drop) })
             })
             .await;
-        let all = clients::list(db).await.unwrap().into_iter();
-        all.filter(|client| client.published).map(|client| client.client_id).collect::<Vec<_>>()
+        let all = clients::seen::all(db).await.unwrap().into_iter();
+        all.filter(|seen| seen.document.is_some())
+            .map(|seen| seen.client.client_id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(left().await.len(), 3);
     house.wait(25 * 60 * 60_000 + 1);
     // One holds a grant, the other what the operator said.
     assert_eq!(left().await, [AT, "https://closed.example/c"]);
+    let seen = clients::seen::one(db, "https://closed.example/c").await.unwrap().unwrap();
+    assert_eq!(seen.standing(), "describes itself, disabled");
+    assert_eq!(seen.json().unwrap()["disabled"], json!(true));
     house.wait(60 * 24 * 60 * 60_000);
     assert_eq!(left().await, ["https://closed.example/c"]);
     // Whoever comes again is read again.
