@@ -189,6 +189,12 @@ async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: 
     let early = redeem(&house, "tbc_x", &[]).await;
     assert_eq!((early.error().as_str(), sites.asked()), ("invalid_client", 0));
     let mut browser = Browser::signed_in(&house).await;
+    let path = format!("/oauth2/authorize?{}", form(&request(&[("ui_locales", "en")])));
+    let first = browser.get(&house, &path).await.location().to_owned();
+    let asked = browser.get(&house, &first).await.location().to_owned();
+    let english = browser.get(&house, &asked).await.body;
+    assert!(english.contains("Its site: app.example"), "{english}");
+    assert!(english.contains("好应用 (app.example)"), "{english}");
     let (shown, location) = allow(&house, &mut browser).await;
     // CIMD §8: whose word it is, on the page and before all else.
     let shown = shown.unwrap();
