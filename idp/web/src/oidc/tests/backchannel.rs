@@ -182,6 +182,20 @@ async fn attack_33_whoever_is_asked_again_and_again_is_left_in_peace(house: Hous
         .await
         .unwrap();
     assert_eq!(messages, 5);
+    // Those have expired; for the rest of the hour nobody can lay another before the person.
+    house.wait(180_000);
+    asked(&house).await;
+    assert!(!waits(&house).await);
+    house.wait(3_600_000);
+    asked(&house).await;
+    assert!(waits(&house).await);
+}
+
+/// Whether the person is shown that something waits.
+async fn waits(house: &House) -> bool {
+    let list = Browser::signed_in(house).await.get(house, "/account/requests").await;
+    assert_eq!(list.status, StatusCode::OK);
+    list.body.contains("data-request")
 }
 
 async fn fapi_ciba_5_2_2_a_client_of_that_policy_signs_and_is_bound(house: House) {
