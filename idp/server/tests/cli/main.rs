@@ -5,5 +5,6 @@
 mod figures;
 mod keys;
 mod operations;
+mod partners;
 mod people;
 mod place;
