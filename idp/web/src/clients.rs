@@ -223,14 +223,7 @@ pub async fn update(db: &Db, ambient: &Ambient, value: Value) -> Result<Value, R
 /// # Errors
 /// As the database says.
 pub async fn show(db: &Db, id: &str) -> Result<Option<Client>, StoreError> {
-    let id = id.to_owned();
-    let found: Option<Registered> = db
-        .read("client", move |tx: &mut Tx| {
-            let id = id.clone();
-            Box::pin(async move { idp_store::client::find(tx, &id).await })
-        })
-        .await?;
-    Ok(found.map(|registered| registered.client))
+    Ok(seen::one(db, id).await?.map(|seen| seen.client))
 }
 
 /// Removes a client and ends what it holds; false if there is none.

@@ -74,7 +74,10 @@ pub async fn rotate(
             key.algorithm == name && key.life.signs_until.is_none() && !key.life.revoked
         });
     let newest = newest.ok_or_else(|| {
-        StoreError::Data(format!("there is no key of {name} yet: starting the server makes it"))
+        StoreError::Data(format!(
+            "there is no key of {name} yet: starting the server makes it, that of SM2 with \
+             `[protocol] sm2 = true`"
+        ))
     })?;
     let made = made.is_some_and(|kid| kid == newest.kid);
     Ok(Rotated { kid: newest.kid, signs_from: newest.life.signs_from, made })

@@ -23,7 +23,7 @@ use idp_store::client::Registered;
 use idp_store::client_document::Document;
 use idp_store::{StoreError, Tx};
 
-use super::authorize::reference::{Counted, within};
+use super::counted::Counted;
 use super::register;
 use super::reply::Failure;
 use crate::clients::Known;
@@ -93,8 +93,8 @@ impl ClientDocuments {
 
     /// Counts a fetch; false if the network, where networks are counted, or the host has had enough.
     fn may_fetch(&self, address: &Address, network: Option<&str>, now: i64) -> bool {
-        network.is_none_or(|network| within(&self.by_network, network.into(), PER_NETWORK, now))
-            && within(&self.by_host, address.host().to_owned(), PER_HOST, now)
+        network.is_none_or(|network| self.by_network.within(network.into(), PER_NETWORK, now))
+            && self.by_host.within(address.host().to_owned(), PER_HOST, now)
     }
 }
 

@@ -14,6 +14,7 @@ use idp_protocol::client::{Client, published};
 use idp_protocol::jose::Unverified;
 use serde_json::Value;
 
+use super::counted::Counted;
 use crate::State;
 
 /// Between two fetches of one address, milliseconds: well below the minute within which a new key
@@ -29,7 +30,7 @@ const STALE: i64 = 24 * 60 * 60_000;
 /// Fetches from one host within a minute: many clients may live on one, and many clients may be
 /// registered to hurt one.
 const PER_HOST: u32 = 300;
-/// Sets kept, and hosts counted; beyond, both begin anew.
+/// Sets kept; beyond, all begins anew.
 const MOST: usize = 10_000;
 
 /// The keys of a client.
@@ -101,8 +102,7 @@ impl Kept {
 #[derive(Default)]
 pub(crate) struct ClientKeys {
     slots: Mutex<HashMap<String, Arc<Slot>>>,
-    /// Start of the minute and fetches in it, by host.
-    hosts: Mutex<HashMap<String, (i64, u32)>>,
+    hosts: Counted,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -125,16 +125,7 @@ impl ClientKeys {
     fn may_fetch(&self, uri: &str, now: i64) -> bool {
         let url = url::Url::parse(uri).ok();
         let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
-        let mut hosts = locked(&self.hosts);
-        if hosts.len() >= MOST {
-            hosts.clear();
-        }
-        let (start, count) = hosts.entry(host.to_owned()).or_insert((now, 0));
-        if !(0..60_000).contains(&(now - *start)) {
-            (*start, *count) = (now, 0);
-        }
-        *count += 1;
-        *count <= PER_HOST
+        self.hosts.within(host.to_owned(), PER_HOST, now)
     }
 
     async fn published(&self, state: &State, uri: &str, kid: Option<&str>) -> Arc<Vec<Value>> {

@@ -10,6 +10,7 @@ mod claims;
 mod client_auth;
 pub(crate) mod client_documents;
 pub(crate) mod client_keys;
+mod counted;
 mod device_authorization;
 mod discovery;
 mod end_session;

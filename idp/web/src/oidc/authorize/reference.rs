@@ -8,6 +8,7 @@ use idp_domain::outgoing::{Answer, Limits};
 use idp_protocol::client::Client;
 use idp_protocol::{ErrorCode, ProtocolError};
 
+use crate::oidc::counted::Counted;
 use crate::{State, pages};
 
 /// How long an object is kept at most, milliseconds: as long as its site says, or as an address
@@ -17,11 +18,8 @@ const LONGEST: i64 = 5 * 60_000;
 const PER_CLIENT: u32 = 120;
 /// And for requests from one network, so that no single one can use up the client's.
 const PER_NETWORK: u32 = 30;
-/// Objects kept and clients counted; beyond, both begin anew.
+/// Objects kept; beyond, all begins anew.
 const MOST: usize = 1_000;
-
-/// Start of the minute, and fetches in it, by what is counted.
-pub(in crate::oidc) type Counted = Mutex<HashMap<String, (i64, u32)>>;
 
 /// Objects by address, and fetches by client.
 #[derive(Default)]
@@ -54,23 +52,9 @@ impl References {
     /// enough in this minute.
     fn may_fetch(&self, client_id: &str, network: Option<&str>, now: i64) -> bool {
         let of = |network: &str| format!("{network} {client_id}");
-        network.is_none_or(|network| within(&self.by_network, of(network), PER_NETWORK, now))
-            && within(&self.by_client, client_id.to_owned(), PER_CLIENT, now)
+        network.is_none_or(|network| self.by_network.within(of(network), PER_NETWORK, now))
+            && self.by_client.within(client_id.to_owned(), PER_CLIENT, now)
     }
-}
-
-/// Counts one more of `key`; false if it has had `most` in this minute.
-pub(in crate::oidc) fn within(counted: &Counted, key: String, most: u32, now: i64) -> bool {
-    let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
-    if counted.len() >= MOST {
-        counted.clear();
-    }
-    let (start, count) = counted.entry(key).or_insert((now, 0));
-    if !(0..60_000).contains(&(now - *start)) {
-        (*start, *count) = (now, 0);
-    }
-    *count += 1;
-    *count <= most
 }
 
 /// The object behind a `request_uri`, not yet opened.
