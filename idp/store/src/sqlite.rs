@@ -4,6 +4,8 @@
 //! Spoken to directly and not through a worker thread per connection, which costs 20 to 29 times
 //! the read (docs/decisions/0001).
 
+mod log;
+
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,7 +53,7 @@ impl Sqlite {
             .execute_batch(
                 "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
                  pragma journal_size_limit = 67108864; pragma temp_store = memory;
-                 pragma cache_size = -8192;",
+                 pragma cache_size = -8192; pragma wal_autocheckpoint = 0;",
             )
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
@@ -60,7 +62,10 @@ impl Sqlite {
         let tx = Tx { engine, vault: vault.clone(), lost: false, failed: false };
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_groups(tx, jobs))
+            .spawn({
+                let path = path.to_owned();
+                move || write_groups(tx, jobs, path)
+            })
             .map_err(|cause| StoreError::Database(cause.to_string()))?;
         let readers = Readers {
             path: path.to_owned(),
@@ -199,7 +204,10 @@ fn gone() -> StoreError {
 
 /// Takes what is queued, never waits for more: waiting makes sixteen clients two to four times
 /// slower (docs/decisions/0001).
-fn write_groups(mut tx: Tx, mut jobs: mpsc::UnboundedReceiver<Job>) {
+fn write_groups(mut tx: Tx, mut jobs: mpsc::UnboundedReceiver<Job>, path: String) {
+    let Ok(mut log) = connection(&tx).map(|connection| log::Log::new(path, connection)) else {
+        return;
+    };
     let mut group = Vec::with_capacity(GROUP);
     while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
         let mut usable = batch(&tx, "begin immediate");
@@ -216,6 +224,9 @@ fn write_groups(mut tx: Tx, mut jobs: mpsc::UnboundedReceiver<Job>) {
         }
         for acknowledge in acknowledgements {
             acknowledge(committed.clone());
+        }
+        if let Ok(connection) = connection(&tx) {
+            log.committed(connection);
         }
     }
 }
