@@ -1,34 +1,23 @@
 //! Clients that describe themselves at their `client_id`
 //! (draft-ietf-oauth-client-id-metadata-document-02; attacks rows 17, 34, 38, 42).
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use http::{Method, StatusCode};
-use idp_domain::outgoing::{Answer, Failure, Limits, Outgoing};
+use idp_domain::outgoing::{Answer, Failure};
 use idp_protocol::jose::{Algorithm, Signer, generate};
 use serde_json::{Value, json};
 
 use super::house::{
     self, Browser, CHALLENGE, House, ISSUER, SECRET, VERIFIER, claims, form, on_both,
 };
+use super::site::Sites;
 use crate::state::Settings;
 use crate::{State, clients};
 
 const AT: &str = "https://app.example/oauth/client.json";
 const HOME: &str = "https://cb.example/cb";
 const URN: &str = "urn:ietf:params:oauth:grant-type:";
-
-/// What stands where, and what was asked.
-#[derive(Default)]
-struct Sites {
-    answers: Mutex<BTreeMap<String, Result<Answer, Failure>>>,
-    asked: Mutex<Vec<String>>,
-    /// What the operator does while an answer is on its way.
-    meanwhile: Mutex<Option<(State, Does)>>,
-}
 
 #[derive(Clone, Copy)]
 enum Does {
@@ -53,50 +42,9 @@ fn own() -> Value {
         "redirect_uris": ["https://own.example/cb"], "scope": "openid"})
 }
 
-impl Sites {
-    fn of(house: &House) -> Arc<Self> {
-        let sites = Arc::new(Self::default());
-        assert!(house.state.outside.set(sites.clone()).is_ok());
-        sites
-    }
-
-    fn answer(&self, at: &str, answer: Result<Answer, Failure>) {
-        self.answers.lock().unwrap().insert(at.to_owned(), answer);
-    }
-
-    /// The usual document with changes.
-    fn serve(&self, change: Value) {
-        self.answer(AT, Ok(usual(change)));
-    }
-
-    fn asked(&self) -> usize {
-        std::mem::take(&mut *self.asked.lock().unwrap()).len()
-    }
-}
-
-#[async_trait]
-impl Outgoing for Sites {
-    async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Failure> {
-        self.asked.lock().unwrap().push(url.to_owned());
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some((state, does)) = meanwhile {
-            does.it(&state).await;
-        }
-        tokio::task::yield_now().await;
-        let answer = self.answers.lock().unwrap().get(url).cloned();
-        let answer = answer.unwrap_or(Err(Failure::Closed))?;
-        if answer.body.len() > limits.bytes { Err(Failure::Long) } else { Ok(answer) }
-    }
-
-    async fn post(
-        &self,
-        _: &str,
-        _: &[(&str, &str)],
-        _: Vec<u8>,
-        _: Limits,
-    ) -> Result<Answer, Failure> {
-        Err(Failure::Closed)
-    }
+/// The usual document with changes.
+fn serve(sites: &Sites, change: Value) {
+    sites.answer(AT, Ok(usual(change)));
 }
 
 fn page(status: u16, kind: &str, body: &str) -> Answer {
@@ -182,7 +130,7 @@ async fn redeem(house: &House, code: &str, more: &[(&str, &str)]) -> house::Answ
 
 async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({"grant_types": ["authorization_code", "refresh_token"]}));
+    serve(&sites, json!({"grant_types": ["authorization_code", "refresh_token"]}));
     let served = house.send(Method::GET, "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(served["client_id_metadata_document_supported"], json!(true));
     // Elsewhere than where people are sent it is nobody before.
@@ -223,7 +171,7 @@ async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: 
 async fn cimd_5_a_pushed_request_is_met_and_its_key_is_looked_up(house: House) {
     let (sites, keys) = (Sites::of(&house), "https://app.example/keys");
     let signer = Signer::new(Algorithm::Es256, &generate(Algorithm::Es256).unwrap()).unwrap();
-    sites.serve(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys}));
+    serve(&sites, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys}));
     let set = json!({"keys": [signer.jwk()]}).to_string();
     sites.answer(keys, Ok(page(200, "application/json", &set)));
     let asserted = |signer: &Signer, jti: &str| {
@@ -278,7 +226,7 @@ async fn attack_17_only_what_a_document_is_is_believed(house: House) {
         assert!(!begins(&house, &[]).await, "{answer:?}");
         house.wait(10_000);
     }
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
     // RFC 9700 §2.1: exactly what the document names, and a page for the rest (row 18).
     for wrong in ["https://cb.example/cb/", "https://evil.example/cb", "https://CB.example/cb"] {
@@ -303,7 +251,7 @@ async fn attack_17_only_what_a_document_is_is_believed(house: House) {
 
 async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     let mut browser = Browser::signed_in(&house).await;
     assert!(allow(&house, &mut browser).await.0.is_some());
     assert!(allow(&house, &mut browser).await.0.is_none());
@@ -321,7 +269,7 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
         json!({}),
         json!({"logo_uri": "https://app.example/logo.png"}),
     ] {
-        sites.serve(change.clone());
+        serve(&sites, change.clone());
         house.wait(60 * 60_000);
         let mut browser = Browser::signed_in(&house).await;
         assert!(allow(&house, &mut browser).await.0.is_some(), "{change}");
@@ -332,7 +280,7 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
 
 async fn attack_38_a_document_does_not_come_back_into_a_closed_house(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     let (db, ambient) = (&house.state.db, &house.state.ambient);
     let disable = async |disabled| clients::disable(db, ambient, AT, disabled).await.unwrap();
     // Before it ever came; then it is not even asked.
@@ -365,8 +313,9 @@ async fn attack_38_what_the_operator_says_meanwhile_stands(house: House) {
     let sites = Sites::of(&house);
     let (db, ambient) = (&house.state.db, &house.state.ambient);
     for does in [Does::Disable, Does::Register] {
-        sites.serve(json!({}));
-        *sites.meanwhile.lock().unwrap() = Some((house.state.clone(), does));
+        serve(&sites, json!({}));
+        let state = house.state.clone();
+        sites.meanwhile(async move { does.it(&state).await });
         assert!(!begins(&house, &[]).await);
         assert_eq!(sites.asked(), 1);
         assert!(!begins(&house, &[]).await);
@@ -408,7 +357,7 @@ async fn attack_42_nobody_makes_us_a_cannon(house: House) {
     }
     assert_eq!(sites.asked(), 60);
     house.wait(60_000);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
 }
 
@@ -437,7 +386,7 @@ async fn cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds(hous
     assert!(!begins(&house, &[]).await);
     // A site that says that it is gone is believed at once.
     house.wait(minute);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
     house.wait(hour);
     sites.answer(AT, Ok(page(404, "text/html", "gone")));
@@ -446,7 +395,7 @@ async fn cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds(hous
 
 async fn what_nobody_uses_is_forgotten_and_what_is_disabled_is_not(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({"grant_types": ["authorization_code", "refresh_token"]}));
+    serve(&sites, json!({"grant_types": ["authorization_code", "refresh_token"]}));
     for at in ["https://idle.example/c", "https://closed.example/c"] {
         sites.answer(at, Ok(usual(json!({"client_id": at}))));
         assert!(begins(&house, &[("client_id", at)]).await);
@@ -487,7 +436,7 @@ fn without_the_word() -> Settings {
 
 async fn without_the_operators_word_nobody_describes_itself(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(!begins(&house, &[]).await);
     let served = house.send(Method::GET, "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(served.get("client_id_metadata_document_supported"), None);
