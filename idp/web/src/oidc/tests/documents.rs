@@ -96,7 +96,15 @@ async fn begins(house: &House, change: &[(&str, &str)]) -> bool {
 
 /// Goes to the consent page and allows what it asks; none if nothing was asked.
 async fn allow(house: &House, browser: &mut Browser) -> (Option<String>, String) {
-    let path = format!("/oauth2/authorize?{}", form(&request(&[])));
+    allow_at(house, browser, &[]).await
+}
+
+async fn allow_at(
+    house: &House,
+    browser: &mut Browser,
+    change: &[(&str, &str)],
+) -> (Option<String>, String) {
+    let path = format!("/oauth2/authorize?{}", form(&request(change)));
     let first = browser.get(house, &path).await.location().to_owned();
     let next = browser.get(house, &first).await.location().to_owned();
     if !next.starts_with("/consent?flow=") {
@@ -117,11 +125,15 @@ fn code(location: &str) -> String {
 }
 
 async fn redeem(house: &House, code: &str, more: &[(&str, &str)]) -> house::Answer {
+    redeem_of(house, AT, code, more).await
+}
+
+async fn redeem_of(house: &House, at: &str, code: &str, more: &[(&str, &str)]) -> house::Answer {
     let mut fields = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", HOME),
-        ("client_id", AT),
+        ("client_id", at),
         ("code_verifier", VERIFIER),
     ];
     fields.extend_from_slice(more);
@@ -166,6 +178,89 @@ async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: 
     let answer = house.post("/oauth2/token", &[], &fields).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(sites.asked(), 1);
+}
+
+/// The subject of one person at a client that stands at this address.
+async fn subject(house: &House, at: &str) -> String {
+    let flow = [("client_id", at)];
+    let mut browser = Browser::signed_in(house).await;
+    let (_, location) = allow_at(house, &mut browser, &flow).await;
+    let tokens = redeem_of(house, at, &code(&location), &[]).await.json();
+    claims(tokens["id_token"].as_str().unwrap())["sub"].as_str().unwrap().to_owned()
+}
+
+async fn core_8_1_two_authors_at_one_host_know_nobody_by_the_same_name(house: House) {
+    let sites = Sites::of(&house);
+    let (one, other) = ("https://shared.example/~one/c", "https://shared.example/~other/c");
+    // Both answer to the same address: that joins them no more than the host does.
+    for at in [one, other] {
+        sites.answer(at, Ok(usual(json!({"client_id": at}))));
+    }
+    let first = subject(&house, one).await;
+    assert_ne!(first, subject(&house, other).await);
+    house.wait(60 * 60_000);
+    sites.answer(one, Ok(usual(json!({"client_id": one, "client_name": "新名"}))));
+    assert_eq!(first, subject(&house, one).await);
+    // Who was known when the host was the sector is known as before.
+    let old = "https://old.example/c";
+    let address = idp_protocol::client::document::Address::parse(old).unwrap();
+    let body = usual(json!({"client_id": old})).body;
+    let mut client = idp_protocol::client::document::read(&address, &body, None).unwrap();
+    client.sector = Some("old.example".to_owned());
+    let expired = idp_store::client_document::Document { fetched_at: 1, expires_at: 2 };
+    let kept = client.clone();
+    house
+        .write(move |tx| {
+            let client = kept.clone();
+            Box::pin(async move {
+                idp_store::client_document::keep(tx, &client, expired, 1).await.map(drop)
+            })
+        })
+        .await;
+    sites.answer(old, Ok(usual(json!({"client_id": old}))));
+    let was = idp_protocol::pairwise::subject(&house.state.salt, "old.example", "p1");
+    assert_eq!(subject(&house, old).await, was);
+}
+
+async fn cimd_8_the_account_page_names_the_host_too(house: House) {
+    let sites = Sites::of(&house);
+    serve(&sites, json!({"client_name#en": "Good app"}));
+    let mut browser = Browser::signed_in(&house).await;
+    assert!(allow(&house, &mut browser).await.0.is_some());
+    let page = async |browser: &mut Browser, lang: &str| {
+        browser.get(&house, &format!("/account?lang={lang}")).await.body
+    };
+    assert!(page(&mut browser, "zh-CN").await.contains("<strong>好应用（app.example）</strong>"));
+    assert!(page(&mut browser, "en").await.contains("<strong>Good app (app.example)</strong>"));
+    // Also when the operator keeps it out, and when it is gone.
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    assert!(clients::disable(db, ambient, AT, true).await.unwrap());
+    house.state.clients.forget();
+    assert!(page(&mut browser, "en").await.contains("<strong>Good app (app.example)</strong>"));
+}
+
+async fn cimd_8_a_person_is_told_that_any_program_here_may_listen(house: House) {
+    let sites = Sites::of(&house);
+    let shown = async |change: &[(&str, &str)]| {
+        let mut browser = Browser::signed_in(&house).await;
+        let (page, _) = allow_at(&house, &mut browser, change).await;
+        page.unwrap()
+    };
+    let warned = |page: &str| page.contains("alert-warning");
+    serve(&sites, json!({}));
+    assert!(!warned(&shown(&[]).await));
+    for local in ["http://localhost:9/cb", "http://127.0.0.1:9/cb", "http://[::1]:9/cb"] {
+        // Alone, and beside one that is elsewhere.
+        for uris in [json!([local]), json!([HOME, local])] {
+            house.wait(60 * 60_000);
+            serve(&sites, json!({"redirect_uris": uris}));
+            let page = shown(&[("redirect_uri", local), ("ui_locales", "en")]).await;
+            assert!(warned(&page) && page.contains("any program on it can"), "{local}: {page}");
+        }
+    }
+    house.wait(60 * 60_000);
+    serve(&sites, json!({"redirect_uris": [HOME, "http://localhost:9/cb"], "client_name": "它"}));
+    assert!(!warned(&shown(&[]).await));
 }
 
 async fn cimd_5_a_pushed_request_is_met_and_its_key_is_looked_up(house: House) {
@@ -461,6 +556,9 @@ async fn without_the_operators_word_nobody_describes_itself(house: House) {
 on_both! {
     cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in;
     cimd_5_a_pushed_request_is_met_and_its_key_is_looked_up;
+    core_8_1_two_authors_at_one_host_know_nobody_by_the_same_name;
+    cimd_8_the_account_page_names_the_host_too;
+    cimd_8_a_person_is_told_that_any_program_here_may_listen;
     attack_17_only_what_a_document_is_is_believed;
     attack_34_what_a_document_says_anew_is_asked_anew;
     attack_38_a_document_does_not_come_back_into_a_closed_house;
