@@ -1,6 +1,6 @@
 //! Redirect URIs: strict at registration, compared as strings ever after.
 
-use url::Url;
+use url::{Host, Url};
 
 /// Why a redirect URI cannot be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,24 @@ pub fn registrable(text: &str) -> Result<(), Fault> {
 #[must_use]
 pub fn matches(registered: &[String], sent: &str) -> bool {
     registered.iter().any(|known| known == sent)
+}
+
+/// Whether what is sent there stays on the person's own device, where any program may listen
+/// (RFC 8252 §8.3, RFC 6761 §6.3).
+#[must_use]
+pub fn is_local(uri: &str) -> bool {
+    match Url::parse(uri).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(mapped) => mapped.is_loopback() || mapped.is_unspecified(),
+            None => address.is_loopback() || address.is_unspecified(),
+        },
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +207,34 @@ mod tests {
                 changed[at] = other;
                 prop_assert!(!matches(&registered, &changed.iter().collect::<String>()));
             }
+        }
+    }
+
+    #[test]
+    fn rfc_8252_8_3_what_stays_on_the_device_is_known() {
+        for local in [
+            "http://localhost:8081/cb",
+            "https://localhost./cb",
+            "https://app.localhost/cb",
+            "http://127.0.0.1/cb",
+            "https://127.9.9.9/cb",
+            "http://[::1]:1/cb",
+            "https://[::ffff:127.0.0.1]/cb",
+            "https://0.0.0.0/cb",
+            "https://[::]/cb",
+        ] {
+            assert!(is_local(local), "{local}");
+        }
+        for far in [
+            "https://app.example/cb",
+            "https://localhost.example/cb",
+            "https://notlocalhost/cb",
+            "https://192.0.2.1/cb",
+            "https://[2001:db8::1]/cb",
+            "cn.example.app:/localhost",
+            "localhost",
+        ] {
+            assert!(!is_local(far), "{far}");
         }
     }
 }

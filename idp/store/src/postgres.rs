@@ -240,3 +240,22 @@ pub(crate) async fn create_database(server: &str, name: &str) -> Result<(), Stor
     }
     connection.close().await.map_err(failed)
 }
+
+/// For tests: the rows of all tables, in binary.
+pub(crate) async fn bytes(url: &str) -> Result<Vec<u8>, StoreError> {
+    use futures_util::TryStreamExt as _;
+    use sqlx::Connection as _;
+    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
+    let tables = "select tablename from pg_tables where schemaname = 'public'";
+    let tables: Vec<String> =
+        sqlx::query_scalar(tables).fetch_all(&mut connection).await.map_err(failed)?;
+    let mut bytes = Vec::new();
+    for table in tables {
+        let copy = format!("copy \"{table}\" to stdout (format binary)");
+        let rows = connection.copy_out_raw(&copy).await.map_err(failed)?;
+        let rows: Vec<_> = rows.try_collect().await.map_err(failed)?;
+        bytes.extend(rows.iter().flat_map(|row| row.iter().copied()));
+    }
+    connection.close().await.map_err(failed)?;
+    Ok(bytes)
+}

@@ -28,3 +28,12 @@ pub async fn fresh_postgres_url(server: &str) -> Result<String, StoreError> {
         .ok_or_else(|| StoreError::Database("the address names no database".to_owned()))?;
     Ok(format!("{base}/{name}"))
 }
+
+/// Every row of every table of a database of PostgreSQL, as the server sends it in binary: text
+/// and blobs stand there byte for byte.
+///
+/// # Errors
+/// As the server says.
+pub async fn postgres_bytes(url: &str) -> Result<Vec<u8>, StoreError> {
+    crate::postgres::bytes(url).await
+}

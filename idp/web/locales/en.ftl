@@ -128,6 +128,7 @@ flow-lost = The request has expired, is finished, or began in another browser. P
 partner-at-host = { $partner } ({ $host })
 publisher-title = Its site: { $host }
 publisher-text = This service is not registered here; that site alone says who it is. Go on only if you know the site.
+local-listener = The answer goes to a program on this device, and any program on it can receive it under this name. Go on only if you have just started that program yourself and trust it.
 consent-title = Let “{ $partner }” use your data?
 consent-lead = “{ $partner }” asks for:
 consent-allow = Allow

@@ -128,6 +128,7 @@ flow-lost = 请求已过期、已经完成，或者是在另一个浏览器里�
 partner-at-host = { $partner }（{ $host }）
 publisher-title = 该服务的网站：{ $host }
 publisher-text = 该服务未在本平台登记，其身份仅由该网站自行声明。请确认您认识该网站后再继续。
+local-listener = 授权结果将发送给本设备上的程序，而本设备上的任何程序都可能以该服务的名义接收它。仅当您刚刚亲自启动了该程序并信任它时，才继续。
 consent-title = 允许“{ $partner }”使用您的信息吗？
 consent-lead = “{ $partner }”请求获得以下信息：
 consent-allow = 允许

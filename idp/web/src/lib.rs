@@ -19,6 +19,8 @@ pub mod registration;
 pub mod router;
 pub mod session;
 pub mod state;
+#[cfg(test)]
+mod testing;
 
 pub use oidc::resource;
 pub use oidc::sender::Sender;

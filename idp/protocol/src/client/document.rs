@@ -155,9 +155,8 @@ pub fn read(address: &Address, body: &[u8], before: Option<&Client>) -> Result<C
             "`token_endpoint_auth_method` must be none, private_key_jwt or one of a certificate.",
         );
     }
-    // Its sector is its host, whatever it answers to.
     sent.remove("sector_identifier_uri");
-    let sector = Some(address.host().to_owned());
+    let sector = Some(sector(address, before));
     let before = before.map(|before| Client { sector: sector.clone(), ..before.clone() });
     let standing = Standing { vouched: false, before: before.as_ref() };
     let mut client = registration::read(&Value::Object(sent), standing)?;
@@ -165,6 +164,21 @@ pub fn read(address: &Address, body: &[u8], before: Option<&Client>) -> Result<C
     client.sector = sector;
     client.published = true;
     Ok(client)
+}
+
+/// The sector of its subjects: its whole address, whatever it answers to.
+///
+/// OpenID Connect Core §8.1 takes the host of the redirect URIs, which assumes that one party has
+/// the host. At a host where many publish, two authors who each write a document would see the same
+/// `sub` of one person, and could put side by side what each knows; and the redirect host is the
+/// author's to choose. A sector may be finer than a host: §8.1 asks that another sector has another
+/// `sub`, which holds. An author of two documents gets two.
+///
+/// Whoever was read when the sector was the host keeps it, as the subjects of its people do.
+fn sector(address: &Address, before: Option<&Client>) -> String {
+    let kept = before.and_then(|before| before.sector.as_deref());
+    let kept = kept.filter(|kept| *kept == address.host());
+    kept.unwrap_or(address.as_str()).to_owned()
 }
 
 /// The host at which a client publishes itself, if it is such a client.

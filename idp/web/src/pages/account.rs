@@ -6,6 +6,7 @@ use http::StatusCode;
 use idp_domain::citizen::name::PersonName;
 use idp_domain::citizen::phone::Phone;
 use idp_domain::consent::Asked;
+use idp_protocol::client::document::Address;
 use idp_protocol::scope::Scope;
 use idp_store::audit::{self, Shown};
 use idp_store::consent::{self, Consent};
@@ -13,7 +14,7 @@ use idp_store::person::{self, PersonClaims};
 use idp_store::{StoreError, account, staff};
 use serde_json::json;
 
-use super::consent::group_keys;
+use super::consent::{group_keys, named};
 use super::form::Fields;
 use super::page::Page;
 use super::reply::{self, Forms, see_other, with_cookie};
@@ -91,13 +92,18 @@ async fn citizen_page(
     let Some(claims) = claims else { return Ok(page.to_signin()) };
     let sessions = session::of_person(&page.state, person).await?;
     let lang = page.lang;
+    let mut shown = Vec::with_capacity(consents.len());
+    for consent in &consents {
+        let host = host(page, &consent.client_id).await?;
+        shown.push(consent_view(lang, consent, host.as_deref()));
+    }
     let view = AccountPage {
         shell: page.shell(),
         done: page.query("done").and_then(|done| done_key(&done)).map(|key| page.t(key)),
         waiting,
         who: who(lang, &claims),
         sessions: sessions.iter().map(|session| session_view(lang, session, signed_in)).collect(),
-        consents: consents.iter().map(|consent| consent_view(lang, consent)).collect(),
+        consents: shown,
         lines: lines.iter().map(|line| trail::line(lang, line)).collect(),
     };
     Ok(reply::page(StatusCode::OK, Forms::Ours, &view))
@@ -143,7 +149,16 @@ fn session_view(lang: Lang, session: &SignedIn, current: &SignedIn) -> SessionVi
     }
 }
 
-fn consent_view(lang: Lang, consent: &Consent) -> ConsentView {
+/// The host of a partner that describes itself. What stands registered is no such partner; of one
+/// that is gone or kept out, the id says enough.
+async fn host(page: &Page, client_id: &str) -> Result<Option<String>, StoreError> {
+    let Ok(address) = Address::parse(client_id) else { return Ok(None) };
+    let known = page.state.clients.find(&page.state, client_id).await?;
+    let registered = known.is_some_and(|known| !known.client.published);
+    Ok((!registered).then(|| address.host().to_owned()))
+}
+
+fn consent_view(lang: Lang, consent: &Consent, host: Option<&str>) -> ConsentView {
     let allowed = Asked {
         scope: Scope::parse(&consent.scope).unwrap_or_default(),
         claims: consent.claims.split_whitespace().map(str::to_owned).collect(),
@@ -155,9 +170,10 @@ fn consent_view(lang: Lang, consent: &Consent) -> ConsentView {
     let mut names = consent.client_name.lines();
     let (chinese, english) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
     let name = if lang == Lang::English && !english.is_empty() { english } else { chinese };
+    let name = if name.is_empty() { &consent.client_id } else { name };
     ConsentView {
         client_id: consent.client_id.clone(),
-        client_name: if name.is_empty() { consent.client_id.clone() } else { name.to_owned() },
+        client_name: named(lang, name.to_owned(), host),
         what: what.join(&lang.t("list-comma")),
         since: lang.with("consent-since", &[("day", &times::day(consent.granted_at))]),
     }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use idp_protocol::client::document;
 use idp_protocol::details::{self, Reach};
+use idp_protocol::redirect_uri;
 use idp_store::StoreError;
 
 use super::form::Fields;
@@ -20,9 +21,14 @@ pub(crate) fn partner(flow: &Flow, lang: Lang) -> String {
     let english = flow.client.client_name_en.clone().filter(|_| lang == Lang::English);
     let name = english.unwrap_or_else(|| flow.client.client_name.clone());
     let name = if name.is_empty() { flow.client.client_id.clone() } else { name };
-    // CIMD §8: a name that nobody vouches for never stands alone.
-    match document::host(&flow.client) {
-        Some(host) => lang.with("partner-at-host", &[("partner", &name), ("host", &host)]),
+    named(lang, name, document::host(&flow.client).as_deref())
+}
+
+/// A partner's name, with the host of one that describes itself: a name that nobody vouches for
+/// never stands alone (CIMD §8).
+pub(crate) fn named(lang: Lang, name: String, host: Option<&str>) -> String {
+    match host {
+        Some(host) => lang.with("partner-at-host", &[("partner", &name), ("host", host)]),
         None => name,
     }
 }
@@ -58,7 +64,7 @@ pub(crate) async fn show(mut page: Page) -> Response {
         shell: page.shell(),
         title: page.lang.with("consent-title", &[("partner", &name)]),
         simulator: None,
-        notice: None,
+        notice: listener(&page, &flow),
         lead: page.lang.with("consent-lead", &[("partner", &name)]),
         lines,
         action: Page::address("/consent", Some(&flow.id)),
@@ -93,6 +99,14 @@ fn publisher(lang: Lang, flow: &Flow) -> Option<ClaimLine> {
         title: lang.with("publisher-title", &[("host", &host)]),
         text: lang.t("publisher-text"),
     })
+}
+
+/// That the answer of one that describes itself goes to a program on this device: whoever gets a
+/// program to run here can send the person with another's `client_id` and listen (CIMD §8;
+/// RFC 8252 §8.6).
+fn listener(page: &Page, flow: &Flow) -> Option<Notice> {
+    let local = flow.client.published && redirect_uri::is_local(&flow.request.redirect_uri);
+    local.then(|| Notice::warning(page.t("local-listener")))
 }
 
 /// Who may act with what the partner gets (RFC 8693 §4.4): the person does not meet them.

@@ -43,6 +43,11 @@ impl Notice {
         Self { class: "alert-info", role: "status", text, links: Vec::new() }
     }
 
+    /// Something to know before going on.
+    pub(crate) fn warning(text: String) -> Self {
+        Self { class: "alert-warning", role: "status", text, links: Vec::new() }
+    }
+
     pub(crate) fn success(text: String) -> Self {
         Self { class: "alert-success", role: "status", text, links: Vec::new() }
     }

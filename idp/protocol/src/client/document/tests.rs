@@ -119,7 +119,7 @@ fn attack_38_a_document_gives_its_client_nothing_of_the_operators() {
         "scope": "openid profile identity cases"});
     let client = read(&at(), &document(wish), None).unwrap();
     assert_eq!(client.legal_basis, None);
-    assert_eq!(client.sector().as_deref(), Some("app.example"));
+    assert_eq!(client.sector().as_deref(), Some(at().as_str()));
     assert_eq!(client.sector_identifier_uri, None);
     assert!(client.resources.is_empty() && client.may_act.is_empty() && client.published);
     assert_eq!(client.scope, "openid profile");
@@ -149,7 +149,13 @@ fn attack_38_a_document_gives_its_client_nothing_of_the_operators() {
     // Nor is it one where the operator's file forgot which it is.
     before.sector = None;
     let after = read(&at(), &moved, Some(&before)).unwrap();
-    assert_eq!(after.sector().as_deref(), Some("app.example"));
+    assert_eq!(after.sector().as_deref(), Some(at().as_str()));
+    // Who was read when it was the host keeps its subjects, and nobody gets another's.
+    for (had, has) in [("app.example", "app.example"), ("bank.example", at().as_str())] {
+        before.sector = Some(had.to_owned());
+        let after = read(&at(), &moved, Some(&before)).unwrap();
+        assert_eq!(after.sector().as_deref(), Some(has));
+    }
 }
 
 #[test]

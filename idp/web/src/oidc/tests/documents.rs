@@ -1,34 +1,23 @@
 //! Clients that describe themselves at their `client_id`
 //! (draft-ietf-oauth-client-id-metadata-document-02; attacks rows 17, 34, 38, 42).
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use http::{Method, StatusCode};
-use idp_domain::outgoing::{Answer, Failure, Limits, Outgoing};
+use idp_domain::outgoing::{Answer, Failure};
 use idp_protocol::jose::{Algorithm, Signer, generate};
 use serde_json::{Value, json};
 
 use super::house::{
     self, Browser, CHALLENGE, House, ISSUER, SECRET, VERIFIER, claims, form, on_both,
 };
+use super::site::Sites;
 use crate::state::Settings;
 use crate::{State, clients};
 
 const AT: &str = "https://app.example/oauth/client.json";
 const HOME: &str = "https://cb.example/cb";
 const URN: &str = "urn:ietf:params:oauth:grant-type:";
-
-/// What stands where, and what was asked.
-#[derive(Default)]
-struct Sites {
-    answers: Mutex<BTreeMap<String, Result<Answer, Failure>>>,
-    asked: Mutex<Vec<String>>,
-    /// What the operator does while an answer is on its way.
-    meanwhile: Mutex<Option<(State, Does)>>,
-}
 
 #[derive(Clone, Copy)]
 enum Does {
@@ -53,50 +42,9 @@ fn own() -> Value {
         "redirect_uris": ["https://own.example/cb"], "scope": "openid"})
 }
 
-impl Sites {
-    fn of(house: &House) -> Arc<Self> {
-        let sites = Arc::new(Self::default());
-        assert!(house.state.outside.set(sites.clone()).is_ok());
-        sites
-    }
-
-    fn answer(&self, at: &str, answer: Result<Answer, Failure>) {
-        self.answers.lock().unwrap().insert(at.to_owned(), answer);
-    }
-
-    /// The usual document with changes.
-    fn serve(&self, change: Value) {
-        self.answer(AT, Ok(usual(change)));
-    }
-
-    fn asked(&self) -> usize {
-        std::mem::take(&mut *self.asked.lock().unwrap()).len()
-    }
-}
-
-#[async_trait]
-impl Outgoing for Sites {
-    async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Failure> {
-        self.asked.lock().unwrap().push(url.to_owned());
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some((state, does)) = meanwhile {
-            does.it(&state).await;
-        }
-        tokio::task::yield_now().await;
-        let answer = self.answers.lock().unwrap().get(url).cloned();
-        let answer = answer.unwrap_or(Err(Failure::Closed))?;
-        if answer.body.len() > limits.bytes { Err(Failure::Long) } else { Ok(answer) }
-    }
-
-    async fn post(
-        &self,
-        _: &str,
-        _: &[(&str, &str)],
-        _: Vec<u8>,
-        _: Limits,
-    ) -> Result<Answer, Failure> {
-        Err(Failure::Closed)
-    }
+/// The usual document with changes.
+fn serve(sites: &Sites, change: Value) {
+    sites.answer(AT, Ok(usual(change)));
 }
 
 fn page(status: u16, kind: &str, body: &str) -> Answer {
@@ -148,7 +96,15 @@ async fn begins(house: &House, change: &[(&str, &str)]) -> bool {
 
 /// Goes to the consent page and allows what it asks; none if nothing was asked.
 async fn allow(house: &House, browser: &mut Browser) -> (Option<String>, String) {
-    let path = format!("/oauth2/authorize?{}", form(&request(&[])));
+    allow_at(house, browser, &[]).await
+}
+
+async fn allow_at(
+    house: &House,
+    browser: &mut Browser,
+    change: &[(&str, &str)],
+) -> (Option<String>, String) {
+    let path = format!("/oauth2/authorize?{}", form(&request(change)));
     let first = browser.get(house, &path).await.location().to_owned();
     let next = browser.get(house, &first).await.location().to_owned();
     if !next.starts_with("/consent?flow=") {
@@ -169,11 +125,15 @@ fn code(location: &str) -> String {
 }
 
 async fn redeem(house: &House, code: &str, more: &[(&str, &str)]) -> house::Answer {
+    redeem_of(house, AT, code, more).await
+}
+
+async fn redeem_of(house: &House, at: &str, code: &str, more: &[(&str, &str)]) -> house::Answer {
     let mut fields = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", HOME),
-        ("client_id", AT),
+        ("client_id", at),
         ("code_verifier", VERIFIER),
     ];
     fields.extend_from_slice(more);
@@ -182,7 +142,7 @@ async fn redeem(house: &House, code: &str, more: &[(&str, &str)]) -> house::Answ
 
 async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({"grant_types": ["authorization_code", "refresh_token"]}));
+    serve(&sites, json!({"grant_types": ["authorization_code", "refresh_token"]}));
     let served = house.send(Method::GET, "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(served["client_id_metadata_document_supported"], json!(true));
     // Elsewhere than where people are sent it is nobody before.
@@ -220,10 +180,93 @@ async fn cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in(house: 
     assert_eq!(sites.asked(), 1);
 }
 
+/// The subject of one person at a client that stands at this address.
+async fn subject(house: &House, at: &str) -> String {
+    let flow = [("client_id", at)];
+    let mut browser = Browser::signed_in(house).await;
+    let (_, location) = allow_at(house, &mut browser, &flow).await;
+    let tokens = redeem_of(house, at, &code(&location), &[]).await.json();
+    claims(tokens["id_token"].as_str().unwrap())["sub"].as_str().unwrap().to_owned()
+}
+
+async fn core_8_1_two_authors_at_one_host_know_nobody_by_the_same_name(house: House) {
+    let sites = Sites::of(&house);
+    let (one, other) = ("https://shared.example/~one/c", "https://shared.example/~other/c");
+    // Both answer to the same address: that joins them no more than the host does.
+    for at in [one, other] {
+        sites.answer(at, Ok(usual(json!({"client_id": at}))));
+    }
+    let first = subject(&house, one).await;
+    assert_ne!(first, subject(&house, other).await);
+    house.wait(60 * 60_000);
+    sites.answer(one, Ok(usual(json!({"client_id": one, "client_name": "新名"}))));
+    assert_eq!(first, subject(&house, one).await);
+    // Who was known when the host was the sector is known as before.
+    let old = "https://old.example/c";
+    let address = idp_protocol::client::document::Address::parse(old).unwrap();
+    let body = usual(json!({"client_id": old})).body;
+    let mut client = idp_protocol::client::document::read(&address, &body, None).unwrap();
+    client.sector = Some("old.example".to_owned());
+    let expired = idp_store::client_document::Document { fetched_at: 1, expires_at: 2 };
+    let kept = client.clone();
+    house
+        .write(move |tx| {
+            let client = kept.clone();
+            Box::pin(async move {
+                idp_store::client_document::keep(tx, &client, expired, 1).await.map(drop)
+            })
+        })
+        .await;
+    sites.answer(old, Ok(usual(json!({"client_id": old}))));
+    let was = idp_protocol::pairwise::subject(&house.state.salt, "old.example", "p1");
+    assert_eq!(subject(&house, old).await, was);
+}
+
+async fn cimd_8_the_account_page_names_the_host_too(house: House) {
+    let sites = Sites::of(&house);
+    serve(&sites, json!({"client_name#en": "Good app"}));
+    let mut browser = Browser::signed_in(&house).await;
+    assert!(allow(&house, &mut browser).await.0.is_some());
+    let page = async |browser: &mut Browser, lang: &str| {
+        browser.get(&house, &format!("/account?lang={lang}")).await.body
+    };
+    assert!(page(&mut browser, "zh-CN").await.contains("<strong>好应用（app.example）</strong>"));
+    assert!(page(&mut browser, "en").await.contains("<strong>Good app (app.example)</strong>"));
+    // Also when the operator keeps it out, and when it is gone.
+    let (db, ambient) = (&house.state.db, &house.state.ambient);
+    assert!(clients::disable(db, ambient, AT, true).await.unwrap());
+    house.state.clients.forget();
+    assert!(page(&mut browser, "en").await.contains("<strong>Good app (app.example)</strong>"));
+}
+
+async fn cimd_8_a_person_is_told_that_any_program_here_may_listen(house: House) {
+    let sites = Sites::of(&house);
+    let shown = async |change: &[(&str, &str)]| {
+        let mut browser = Browser::signed_in(&house).await;
+        let (page, _) = allow_at(&house, &mut browser, change).await;
+        page.unwrap()
+    };
+    let warned = |page: &str| page.contains("alert-warning");
+    serve(&sites, json!({}));
+    assert!(!warned(&shown(&[]).await));
+    for local in ["http://localhost:9/cb", "http://127.0.0.1:9/cb", "http://[::1]:9/cb"] {
+        // Alone, and beside one that is elsewhere.
+        for uris in [json!([local]), json!([HOME, local])] {
+            house.wait(60 * 60_000);
+            serve(&sites, json!({"redirect_uris": uris}));
+            let page = shown(&[("redirect_uri", local), ("ui_locales", "en")]).await;
+            assert!(warned(&page) && page.contains("any program on it can"), "{local}: {page}");
+        }
+    }
+    house.wait(60 * 60_000);
+    serve(&sites, json!({"redirect_uris": [HOME, "http://localhost:9/cb"], "client_name": "它"}));
+    assert!(!warned(&shown(&[]).await));
+}
+
 async fn cimd_5_a_pushed_request_is_met_and_its_key_is_looked_up(house: House) {
     let (sites, keys) = (Sites::of(&house), "https://app.example/keys");
     let signer = Signer::new(Algorithm::Es256, &generate(Algorithm::Es256).unwrap()).unwrap();
-    sites.serve(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys}));
+    serve(&sites, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys}));
     let set = json!({"keys": [signer.jwk()]}).to_string();
     sites.answer(keys, Ok(page(200, "application/json", &set)));
     let asserted = |signer: &Signer, jti: &str| {
@@ -278,7 +321,7 @@ async fn attack_17_only_what_a_document_is_is_believed(house: House) {
         assert!(!begins(&house, &[]).await, "{answer:?}");
         house.wait(10_000);
     }
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
     // RFC 9700 §2.1: exactly what the document names, and a page for the rest (row 18).
     for wrong in ["https://cb.example/cb/", "https://evil.example/cb", "https://CB.example/cb"] {
@@ -303,7 +346,7 @@ async fn attack_17_only_what_a_document_is_is_believed(house: House) {
 
 async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     let mut browser = Browser::signed_in(&house).await;
     assert!(allow(&house, &mut browser).await.0.is_some());
     assert!(allow(&house, &mut browser).await.0.is_none());
@@ -321,7 +364,7 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
         json!({}),
         json!({"logo_uri": "https://app.example/logo.png"}),
     ] {
-        sites.serve(change.clone());
+        serve(&sites, change.clone());
         house.wait(60 * 60_000);
         let mut browser = Browser::signed_in(&house).await;
         assert!(allow(&house, &mut browser).await.0.is_some(), "{change}");
@@ -332,7 +375,7 @@ async fn attack_34_what_a_document_says_anew_is_asked_anew(house: House) {
 
 async fn attack_38_a_document_does_not_come_back_into_a_closed_house(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     let (db, ambient) = (&house.state.db, &house.state.ambient);
     let disable = async |disabled| clients::disable(db, ambient, AT, disabled).await.unwrap();
     // Before it ever came; then it is not even asked.
@@ -365,8 +408,9 @@ async fn attack_38_what_the_operator_says_meanwhile_stands(house: House) {
     let sites = Sites::of(&house);
     let (db, ambient) = (&house.state.db, &house.state.ambient);
     for does in [Does::Disable, Does::Register] {
-        sites.serve(json!({}));
-        *sites.meanwhile.lock().unwrap() = Some((house.state.clone(), does));
+        serve(&sites, json!({}));
+        let state = house.state.clone();
+        sites.meanwhile(async move { does.it(&state).await });
         assert!(!begins(&house, &[]).await);
         assert_eq!(sites.asked(), 1);
         assert!(!begins(&house, &[]).await);
@@ -408,7 +452,7 @@ async fn attack_42_nobody_makes_us_a_cannon(house: House) {
     }
     assert_eq!(sites.asked(), 60);
     house.wait(60_000);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
 }
 
@@ -437,7 +481,7 @@ async fn cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds(hous
     assert!(!begins(&house, &[]).await);
     // A site that says that it is gone is believed at once.
     house.wait(minute);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(begins(&house, &[]).await);
     house.wait(hour);
     sites.answer(AT, Ok(page(404, "text/html", "gone")));
@@ -446,7 +490,7 @@ async fn cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds(hous
 
 async fn what_nobody_uses_is_forgotten_and_what_is_disabled_is_not(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({"grant_types": ["authorization_code", "refresh_token"]}));
+    serve(&sites, json!({"grant_types": ["authorization_code", "refresh_token"]}));
     for at in ["https://idle.example/c", "https://closed.example/c"] {
         sites.answer(at, Ok(usual(json!({"client_id": at}))));
         assert!(begins(&house, &[("client_id", at)]).await);
@@ -481,11 +525,13 @@ async fn what_nobody_uses_is_forgotten_and_what_is_disabled_is_not(house: House)
     assert!(begins(&house, &[("client_id", "https://idle.example/c")]).await);
 }
 
-#[tokio::test]
-async fn without_the_operators_word_nobody_describes_itself() {
-    let house = House::with(Settings::new(ISSUER)).await;
+fn without_the_word() -> Settings {
+    Settings::new(ISSUER)
+}
+
+async fn without_the_operators_word_nobody_describes_itself(house: House) {
     let sites = Sites::of(&house);
-    sites.serve(json!({}));
+    serve(&sites, json!({}));
     assert!(!begins(&house, &[]).await);
     let served = house.send(Method::GET, "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(served.get("client_id_metadata_document_supported"), None);
@@ -510,6 +556,9 @@ async fn without_the_operators_word_nobody_describes_itself() {
 on_both! {
     cimd_5_a_client_is_read_where_its_id_says_and_signs_a_person_in;
     cimd_5_a_pushed_request_is_met_and_its_key_is_looked_up;
+    core_8_1_two_authors_at_one_host_know_nobody_by_the_same_name;
+    cimd_8_the_account_page_names_the_host_too;
+    cimd_8_a_person_is_told_that_any_program_here_may_listen;
     attack_17_only_what_a_document_is_is_believed;
     attack_34_what_a_document_says_anew_is_asked_anew;
     attack_38_a_document_does_not_come_back_into_a_closed_house;
@@ -517,4 +566,7 @@ on_both! {
     attack_42_nobody_makes_us_a_cannon;
     cimd_5_2_a_document_is_kept_as_long_as_its_site_says_within_bounds;
     what_nobody_uses_is_forgotten_and_what_is_disabled_is_not;
+}
+on_both! { switched_off with without_the_word:
+    without_the_operators_word_nobody_describes_itself;
 }

@@ -24,13 +24,14 @@ use idp_domain::citizen::proofing::Proofing;
 use idp_store::account::NewAccount;
 use idp_store::key::Fresh;
 use idp_store::person::Record;
-use idp_store::{Db, Options, StoreError, Tx, Vault};
+use idp_store::{Db, StoreError, Tx};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::certificate::Chain;
 use crate::session::{self, NewSession, Who};
 use crate::state::Settings;
+use crate::testing::Place;
 use crate::{State, clients};
 
 pub(super) const ISSUER: &str = "http://localhost:8080";
@@ -86,11 +87,8 @@ pub(super) struct House {
     /// Last byte of the address from which requests come.
     pub(super) peer: AtomicU8,
     certificate: Mutex<Option<Chain>>,
-    directory: Option<tempfile::TempDir>,
-}
-
-fn vault() -> Vault {
-    Vault::new(&[&[7; 32]]).unwrap()
+    /// None of a node beside another.
+    place: Option<Place>,
 }
 
 /// Making RSA keys takes longer than most tests: one set serves all.
@@ -111,40 +109,11 @@ async fn keep_keys(db: &Db, sm2: bool) {
     .unwrap();
 }
 
-/// Tells each story on SQLite and, where a server is given, on PostgreSQL; in a house of settings
-/// of its own, if they are named.
+/// Tells each story on both engines; in a house of settings of its own, if they are named.
 macro_rules! on_both {
-    ($($name:ident;)*) => {
-        crate::oidc::tests::house::on_both! {
-            @engines crate::oidc::tests::house::House::usual; $($name;)*
-        }
-    };
+    ($($name:ident;)*) => { crate::testing::on_both! { House: $($name;)* } };
     ($module:ident with $settings:path: $($name:ident;)*) => {
-        mod $module {
-            #[allow(clippy::wildcard_imports, unused_imports)] // The stories, and their settings.
-            use super::*;
-            crate::oidc::tests::house::on_both! { @engines $settings; $($name;)* }
-        }
-    };
-    (@engines $settings:path; $($name:ident;)*) => {
-        mod sqlite {
-            #[allow(clippy::wildcard_imports, unused_imports)] // The settings.
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                let house = crate::oidc::tests::house::House::with($settings()).await;
-                super::$name(house).await;
-            })*
-        }
-        mod postgres {
-            #[allow(clippy::wildcard_imports, unused_imports)] // The settings.
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                let house = crate::oidc::tests::house::House::on_postgres_with($settings()).await;
-                if let Some(house) = house {
-                    super::$name(house).await;
-                }
-            })*
-        }
+        crate::testing::on_both! { $module of House with $settings: $($name;)* }
     };
 }
 pub(super) use on_both;
@@ -214,27 +183,8 @@ impl House {
         *self.certificate.lock().unwrap() = chain;
     }
 
-    pub(super) async fn on_sqlite() -> Self {
-        Self::with(Self::usual()).await
-    }
-
-    /// On SQLite, with settings of the test's own.
-    pub(super) async fn with(settings: Settings) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
-        let db = Db::open(Options { url, connections: 4, vault: vault() }).await.unwrap();
-        Self::over(db, Some(directory), settings).await
-    }
-
-    /// On the server that the tests were given, if they were.
-    #[allow(clippy::disallowed_methods)] // Tests are told where the server is.
-    pub(super) async fn on_postgres_with(settings: Settings) -> Option<Self> {
-        let server = std::env::var("TONGBAN_TEST_POSTGRES_URL").ok()?;
-        let db = idp_store::testing::fresh_postgres(&server, vault()).await.unwrap();
-        Some(Self::over(db, None, settings).await)
-    }
-
-    async fn over(db: Db, directory: Option<tempfile::TempDir>, settings: Settings) -> Self {
+    pub(super) async fn over(place: Place, settings: Settings) -> Self {
+        let db = place.db.clone();
         keep_keys(&db, settings.sm2).await;
         let clock = Arc::new(Virtual(AtomicI64::new(1_800_000_000_000)));
         let ambient = Ambient { clock: clock.clone(), random: clock.clone() };
@@ -248,7 +198,7 @@ impl House {
             clock,
             peer: AtomicU8::new(1),
             certificate: Mutex::new(None),
-            directory,
+            place: Some(place),
         };
         house.person("p1", 1).await;
         for registration in [
@@ -289,7 +239,7 @@ impl House {
             clock: self.clock.clone(),
             peer: AtomicU8::new(1),
             certificate: Mutex::new(None),
-            directory: None,
+            place: None,
         }
     }
 
@@ -297,8 +247,9 @@ impl House {
         clients::create(&self.state.db, &self.state.ambient, registration).await.unwrap();
     }
 
-    pub(super) fn file(&self, name: &str) -> std::path::PathBuf {
-        self.directory.as_ref().unwrap().path().join(name)
+    /// Every byte that the database keeps.
+    pub(super) async fn bytes(&self) -> Vec<u8> {
+        self.place.as_ref().unwrap().bytes().await
     }
 
     pub(super) fn wait(&self, ms: i64) {

@@ -1,65 +1,19 @@
 //! Request objects by reference (RFC 9101 §5.2, OpenID Connect Core §6.2; attacks rows 13, 17).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
 use http::StatusCode;
-use idp_domain::outgoing::{Answer, Failure, Limits, Outgoing};
+use idp_domain::outgoing::{Answer, Failure};
 use idp_protocol::jose::{Algorithm, Signer, generate};
 use serde_json::{Value, json};
 
 use super::house::{self, Browser, House, ISSUER, SECRET, form, on_both};
+use super::site::Sites;
 
 const HOME: &str = "https://q.example/cb";
 const AT: &str = "https://q.example/request.jwt";
 
-/// The client's site: what stands where, and what was asked.
-#[derive(Default)]
-struct Site {
-    answers: Mutex<BTreeMap<String, Result<Answer, Failure>>>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Site {
-    fn of(house: &House) -> Arc<Self> {
-        let site = Arc::new(Self::default());
-        assert!(house.state.outside.set(site.clone()).is_ok());
-        site
-    }
-
-    fn serve(&self, object: &str, max_age: Option<u64>) {
-        let body = object.as_bytes().to_vec();
-        self.answer(Ok(Answer { status: 200, max_age, body, ..Answer::default() }));
-    }
-
-    fn answer(&self, answer: Result<Answer, Failure>) {
-        self.answers.lock().unwrap().insert(AT.to_owned(), answer);
-    }
-
-    fn asked(&self) -> usize {
-        std::mem::take(&mut *self.asked.lock().unwrap()).len()
-    }
-}
-
-#[async_trait]
-impl Outgoing for Site {
-    async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Failure> {
-        self.asked.lock().unwrap().push(url.to_owned());
-        let answer = self.answers.lock().unwrap().get(url).cloned();
-        let answer = answer.unwrap_or(Err(Failure::Closed))?;
-        if answer.body.len() > limits.bytes { Err(Failure::Long) } else { Ok(answer) }
-    }
-
-    async fn post(
-        &self,
-        _: &str,
-        _: &[(&str, &str)],
-        _: Vec<u8>,
-        _: Limits,
-    ) -> Result<Answer, Failure> {
-        Err(Failure::Closed)
-    }
+fn serve(sites: &Sites, object: &str, max_age: Option<u64>) {
+    let body = object.as_bytes().to_vec();
+    sites.answer(AT, Ok(Answer { status: 200, max_age, body, ..Answer::default() }));
 }
 
 /// A client that signs its requests RS256 and keeps them at its site.
@@ -97,34 +51,34 @@ async fn arrive(house: &House, fields: &[(&str, &str)]) -> house::Answer {
 }
 
 async fn rfc_9101_5_2_a_request_is_fetched_from_where_it_is_registered(house: House) {
-    let (site, signer) = (Site::of(&house), partner(&house, "q", json!({})).await);
-    site.serve(&object(&signer, json!({})), None);
+    let (sites, signer) = (Sites::of(&house), partner(&house, "q", json!({})).await);
+    serve(&sites, &object(&signer, json!({})), None);
     let query = arrive(&house, &[("request_uri", AT)]).await.query();
     assert!(query.contains_key("code"), "{query:?}");
     assert_eq!(query["state"], "inside");
     // Nothing said that it stays: it is fetched again, and what is new there counts.
-    site.serve(&object(&signer, json!({"state": "new"})), Some(60));
+    serve(&sites, &object(&signer, json!({"state": "new"})), Some(60));
     assert_eq!(arrive(&house, &[("request_uri", AT)]).await.query()["state"], "new");
-    assert_eq!(site.asked(), 2);
+    assert_eq!(sites.asked(), 2);
     // RFC 9111 §4.2: as long as the site says.
-    site.serve(&object(&signer, json!({"state": "newer"})), None);
+    serve(&sites, &object(&signer, json!({"state": "newer"})), None);
     assert_eq!(arrive(&house, &[("request_uri", AT)]).await.query()["state"], "new");
-    assert_eq!(site.asked(), 0);
+    assert_eq!(sites.asked(), 0);
     house.wait(61_000);
     assert_eq!(arrive(&house, &[("request_uri", AT)]).await.query()["state"], "newer");
     // OpenID Connect Core §6.2: another fragment is another version, and stays here.
     let versioned = format!("{AT}#v1");
     assert_eq!(arrive(&house, &[("request_uri", &versioned)]).await.query()["state"], "newer");
-    assert_eq!(*site.asked.lock().unwrap(), [AT, AT]);
-    site.serve(&object(&signer, json!({"state": "last"})), None);
+    assert_eq!(sites.addresses(), [AT, AT]);
+    serve(&sites, &object(&signer, json!({"state": "last"})), None);
     assert_eq!(arrive(&house, &[("request_uri", &versioned)]).await.query()["state"], "newer");
     let next = format!("{AT}#v2");
     assert_eq!(arrive(&house, &[("request_uri", &next)]).await.query()["state"], "last");
 }
 
 async fn attack_17_only_registered_addresses_are_fetched(house: House) {
-    let (site, signer) = (Site::of(&house), partner(&house, "q", json!({})).await);
-    site.serve(&object(&signer, json!({})), None);
+    let (sites, signer) = (Sites::of(&house), partner(&house, "q", json!({})).await);
+    serve(&sites, &object(&signer, json!({})), None);
     for wrong in [
         "https://q.example/request.jwt/",
         "https://q.example/request.jwt?x=1",
@@ -152,11 +106,11 @@ async fn attack_17_only_registered_addresses_are_fetched(house: House) {
         let fields = [("client_id", client), ("request_uri", AT), ("redirect_uri", HOME)];
         assert_eq!(arrive(&house, &fields).await.query()["error"], error, "{client}");
     }
-    assert_eq!(site.asked(), 0);
+    assert_eq!(sites.asked(), 0);
 }
 
 async fn attack_13_what_is_fetched_is_held_to_the_same_rules(house: House) {
-    let (site, signer) = (Site::of(&house), partner(&house, "q", json!({})).await);
+    let (sites, signer) = (Sites::of(&house), partner(&house, "q", json!({})).await);
     let stranger = Signer::new(Algorithm::Rs256, &generate(Algorithm::Rs256).unwrap()).unwrap();
     let weak = Signer::new(Algorithm::Es256, &generate(Algorithm::Es256).unwrap()).unwrap();
     let past = house.state.now() / 1000 - 100;
@@ -173,16 +127,16 @@ async fn attack_13_what_is_fetched_is_held_to_the_same_rules(house: House) {
         (String::new(), "invalid_request_uri"),
         ("x".repeat(65 * 1024), "invalid_request_uri"),
     ] {
-        site.serve(&object, None);
+        serve(&sites, &object, None);
         assert_eq!(arrive(&house, &fields).await.query()["error"], error, "{object:.40}");
     }
     let redirect = Answer { status: 302, ..Answer::default() };
     for broken in [Ok(redirect), Err(Failure::Slow), Err(Failure::Closed)] {
-        site.answer(broken);
+        sites.answer(AT, broken);
         assert_eq!(arrive(&house, &fields).await.query()["error"], "invalid_request_uri");
     }
     // An address that is not registered stands in the object: nobody is redirected (row 18).
-    site.serve(&object(&signer, json!({"redirect_uri": "https://evil.example/cb"})), None);
+    serve(&sites, &object(&signer, json!({"redirect_uri": "https://evil.example/cb"})), None);
     let page = arrive(&house, &[("request_uri", AT)]).await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST, "{page:?}");
     // By value or by reference.
@@ -191,14 +145,14 @@ async fn attack_13_what_is_fetched_is_held_to_the_same_rules(house: House) {
 }
 
 async fn attack_42_nobody_makes_us_fetch_without_bound(house: House) {
-    let (site, signer) = (Site::of(&house), partner(&house, "q", json!({})).await);
-    site.answer(Err(Failure::Slow));
+    let (sites, signer) = (Sites::of(&house), partner(&house, "q", json!({})).await);
+    sites.answer(AT, Err(Failure::Slow));
     let fields = [("request_uri", AT), ("redirect_uri", HOME)];
     // One network has its share, and those who come from others are served.
     for _ in 0..40 {
         assert_eq!(arrive(&house, &fields).await.query()["error"], "invalid_request_uri");
     }
-    assert_eq!(site.asked(), 30);
+    assert_eq!(sites.asked(), 30);
     for peer in 2..7 {
         house.peer.store(peer, std::sync::atomic::Ordering::Relaxed);
         for _ in 0..31 {
@@ -206,8 +160,8 @@ async fn attack_42_nobody_makes_us_fetch_without_bound(house: House) {
         }
     }
     // Since then; all in all 120.
-    assert_eq!(site.asked(), 90);
-    site.serve(&object(&signer, json!({})), None);
+    assert_eq!(sites.asked(), 90);
+    serve(&sites, &object(&signer, json!({})), None);
     house.wait(60_000);
     assert!(arrive(&house, &fields).await.query().contains_key("code"));
 }

@@ -1,6 +1,7 @@
-//! Sites of partners, in memory: what each address answers, and how often it was asked.
+//! Sites of partners, in memory: what each address answers, and what was asked.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,10 +10,14 @@ use serde_json::Value;
 
 use super::house::House;
 
+/// What happens while an answer is on its way.
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Default)]
 pub(super) struct Sites {
     answers: Mutex<BTreeMap<String, Result<Answer, Failure>>>,
     asked: Mutex<Vec<String>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
 }
 
 impl Sites {
@@ -32,9 +37,19 @@ impl Sites {
         self.answers.lock().unwrap().insert(url.to_owned(), answer);
     }
 
+    /// Happens once, before the next answer.
+    pub(super) fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::pin(happens));
+    }
+
     /// How often any address was asked since the last look.
     pub(super) fn asked(&self) -> usize {
-        std::mem::take(&mut *self.asked.lock().unwrap()).len()
+        self.addresses().len()
+    }
+
+    /// Which addresses were asked since the last look, in order.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
 
@@ -42,6 +57,10 @@ impl Sites {
 impl Outgoing for Sites {
     async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Failure> {
         self.asked.lock().unwrap().push(url.to_owned());
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(happens) = meanwhile {
+            happens.await;
+        }
         tokio::task::yield_now().await;
         let answer = self.answers.lock().unwrap().get(url).cloned();
         let answer = answer.unwrap_or(Err(Failure::Closed))?;

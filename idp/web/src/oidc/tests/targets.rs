@@ -153,6 +153,29 @@ async fn attack_39_resources_never_widen(house: House) {
     assert_eq!(refused.error(), "invalid_target");
 }
 
+async fn rfc_8707_2_2_a_code_that_was_asked_for_too_much_is_as_good_as_before(house: House) {
+    partner(&house, true).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let asked = [("scope", "openid profile"), ("resource", API)];
+    let code = ask(&house, &mut browser, &asked).await.query()["code"].clone();
+    let redeem = async |wish: &[(&str, &str)]| {
+        let code = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", HOME)];
+        token(&house, &[code.as_slice(), wish].concat()).await
+    };
+    let wider = text(&[access_to(json!({"items": ["exit-entry.visa"]}))]);
+    for (name, much, error) in [
+        ("resource", STORE, "invalid_target"),
+        ("authorization_details", &wider, "invalid_authorization_details"),
+    ] {
+        assert_eq!(redeem(&[(name, much)]).await.error(), error);
+    }
+    let tokens = redeem(&[]).await.json();
+    assert_eq!(claims(access(&tokens))["aud"], API);
+    // Attacks row 1: used, it is a replay whatever it is asked for.
+    assert_eq!(redeem(&[("resource", STORE)]).await.error(), "invalid_grant");
+    assert_eq!(refresh(&house, &tokens, &[]).await.error(), "invalid_grant");
+}
+
 async fn rfc_9396_7_details_stand_in_every_token_and_open_what_they_name(house: House) {
     partner(&house, true).await;
     let asked = access_to(json!({"items": ["exit-entry.passport-renewal"], "cases": ["N1"]}));
@@ -277,6 +300,7 @@ async fn what_the_operator_takes_back_is_not_refreshed(house: House) {
 on_both! {
     rfc_8707_2_a_token_is_for_the_resources_that_were_asked_for;
     rfc_8707_3_a_token_for_another_resource_opens_nothing_here;
+    rfc_8707_2_2_a_code_that_was_asked_for_too_much_is_as_good_as_before;
     attack_39_resources_never_widen;
     rfc_9396_7_details_stand_in_every_token_and_open_what_they_name;
     attack_39_details_never_widen;

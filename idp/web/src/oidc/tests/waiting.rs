@@ -1,7 +1,7 @@
 //! Resources and authorization details of requests that a person decides about on a device of their
 //! own: the device grant and the back channel (RFC 8707 §2, RFC 9396 §3).
 
-use http::Method;
+use http::{Method, StatusCode};
 use idp_protocol::acr::Wanted;
 use idp_protocol::details::{CASE_ACCESS, GROUP};
 use idp_protocol::target::Targets;
@@ -209,6 +209,56 @@ async fn attack_39_nothing_is_wider_because_it_was_asked_for_afar(house: House) 
     }
 }
 
+async fn rfc_8628_3_5_and_ciba_11_a_request_for_too_much_costs_nothing(house: House) {
+    partner(&house).await;
+    let wider = details(&json!({"items": [ITEM]}));
+    let asked = [("scope", "openid"), ("resource", API)];
+    for way in [Device, Backchannel] {
+        let told = ask(&house, way, "far", &asked).await.json();
+        allow(&house, way, &told, "zh-CN").await;
+        for (name, much, error) in [
+            ("resource", STORE, "invalid_target"),
+            ("resource", "https://evil.example", "invalid_target"),
+            ("authorization_details", wider.as_str(), "invalid_authorization_details"),
+            ("authorization_details", "x", "invalid_authorization_details"),
+        ] {
+            let refused = poll(&house, way, &told, &[(name, much)]).await;
+            assert_eq!(refused.error(), error, "{much}");
+        }
+        // The same code, asked for what was allowed: once.
+        let tokens = poll(&house, way, &told, &[("resource", API)]).await;
+        assert_eq!(tokens.status, StatusCode::OK, "{tokens:?}");
+        assert_eq!(claims(access(&tokens.json()))["aud"], API);
+        assert_eq!(poll(&house, way, &told, &[]).await.error(), "invalid_grant");
+    }
+}
+
+async fn attack_02_of_parallel_questions_after_the_decision_one_gets_tokens(house: House) {
+    partner(&house).await;
+    let house = std::sync::Arc::new(house);
+    for way in [Device, Backchannel] {
+        let told = ask(&house, way, "far", &[("scope", "openid"), ("resource", API)]).await.json();
+        allow(&house, way, &told, "zh-CN").await;
+        let tries = (0..12).map(|number| {
+            let (house, told) = (house.clone(), told.clone());
+            // Some of them ask for too much, which changes nothing for the others.
+            let wish = if number % 3 == 0 { vec![("resource", STORE)] } else { Vec::new() };
+            tokio::spawn(async move { poll(&house, way, &told, &wish).await })
+        });
+        let mut won = 0;
+        for one in tries.collect::<Vec<_>>() {
+            let answer = one.await.unwrap();
+            if answer.status == StatusCode::OK {
+                won += 1;
+            } else {
+                let error = answer.error();
+                assert!(error == "invalid_grant" || error == "invalid_target", "{answer:?}");
+            }
+        }
+        assert_eq!(won, 1);
+    }
+}
+
 async fn the_operators_answer_gives_what_was_asked_for(house: House) {
     partner(&house).await;
     let asked = details(&json!({"items": [ITEM]}));
@@ -241,5 +291,7 @@ on_both! {
     rfc_8707_2_tokens_are_for_the_resources_that_were_asked_for_afar;
     rfc_9396_3_details_asked_for_afar_are_shown_and_open_what_they_name;
     attack_39_nothing_is_wider_because_it_was_asked_for_afar;
+    rfc_8628_3_5_and_ciba_11_a_request_for_too_much_costs_nothing;
+    attack_02_of_parallel_questions_after_the_decision_one_gets_tokens;
     the_operators_answer_gives_what_was_asked_for;
 }

@@ -9,6 +9,7 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx};
 
 use super::Asker;
+use super::wish::Wish;
 use crate::State;
 use crate::oidc::ciba::{INTERVAL, PREFIX};
 use crate::oidc::issue::{self, Answer, Issue};
@@ -26,14 +27,15 @@ pub(super) async fn redeem(state: &State, asker: &Asker, text: &str) -> Result<A
     let client = &asker.known.client;
     let token = Token::parse(PREFIX, text).ok_or(REFUSED)?;
     let family = client.may("refresh_token").then(|| state.ambient.token("tbr_"));
-    let (now, id) = (state.now(), client.client_id.clone());
+    let (now, id, wish) = (state.now(), client.client_id.clone(), asker.wish.clone());
     let (made, lifetime) = (family.clone(), state.settings.lifetimes.refresh_ms);
     let outcome: Outcome = state
         .db
         .write("redeem_auth_req_id", move |tx: &mut Tx| {
             let (token, id, made) = (token.clone(), id.clone(), made.clone());
+            let wish = wish.clone();
             Box::pin(async move {
-                let outcome = take(tx, &token, &id, now).await?;
+                let outcome = take(tx, &token, &id, &wish, now).await?;
                 if let (Ok(grant), Some(made)) = (&outcome, made) {
                     let (until, stored) = (grant.expires_at.min(now + lifetime), made.stored());
                     let grant = &grant.id;
@@ -44,9 +46,7 @@ pub(super) async fn redeem(state: &State, asker: &Asker, text: &str) -> Result<A
             })
         })
         .await?;
-    let mut grant = outcome?;
-    // RFC 8707 §2.2, RFC 9396 §6.1.
-    asker.wish.narrow(&mut grant.detail)?;
+    let grant = outcome?;
     let scope = Scope::parse(&grant.detail.scope)?;
     let issue = Issue {
         client,
@@ -64,6 +64,7 @@ async fn take(
     tx: &mut Tx,
     token: &Token,
     client_id: &str,
+    wish: &Wish,
     now: i64,
 ) -> Result<Outcome, StoreError> {
     let found = idp_store::backchannel::find(tx, &token.id).await?;
@@ -90,13 +91,14 @@ async fn take(
         let text = "The client asks too often.";
         return Ok(Err(ProtocolError::new(ErrorCode::SlowDown, text)));
     }
-    decided(tx, &asked, client_id, now).await
+    decided(tx, &asked, client_id, wish, now).await
 }
 
 async fn decided(
     tx: &mut Tx,
     asked: &Backchannel,
     client_id: &str,
+    wish: &Wish,
     now: i64,
 ) -> Result<Outcome, StoreError> {
     match asked.state.as_str() {
@@ -110,15 +112,21 @@ async fn decided(
             return Ok(Err(ProtocolError::new(ErrorCode::AccessDenied, text)));
         }
     }
+    let id = asked.grant_id.as_deref().unwrap_or_default();
+    // What the person has taken back since is gone.
+    let Some(mut grant) = idp_store::grant::find(tx, id, now).await? else {
+        return Ok(Err(REFUSED));
+    };
+    // RFC 8707 §2.2, RFC 9396 §6.1: at most what was granted.
+    if let Err(error) = wish.narrow(&mut grant.detail) {
+        return Ok(Err(error));
+    }
+    // So far a refusal costs nothing: the client may ask better. Of two redemptions at once, one
+    // finds it unused.
     if !idp_store::backchannel::consume(tx, &asked.id, client_id, now).await? {
         return Ok(Err(REFUSED));
     }
-    let id = asked.grant_id.as_deref().unwrap_or_default();
-    // What the person has taken back since is gone.
-    let Some(grant) = idp_store::grant::find(tx, id, now).await? else {
-        return Ok(Err(REFUSED));
-    };
-    // Attacks row 26.
+    // Attacks row 26: what an account could not give while it was shut, it does not give later.
     if !super::gate(tx, &grant).await? {
         return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
     }

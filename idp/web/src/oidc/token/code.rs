@@ -107,10 +107,6 @@ async fn take(
     if let Err(error) = pkce::verify(code.challenge.as_deref(), sent.code_verifier.as_deref()) {
         return Ok(Err(error));
     }
-    // Of two redemptions at once, one finds it unused (attacks row 2).
-    if !idp_store::code::consume(tx, &code.id, client_id, now).await? {
-        return replayed(tx, &code.grant_id, now).await;
-    }
     let Some(mut grant) = idp_store::grant::find(tx, &code.grant_id, now).await? else {
         return Ok(Err(REFUSED));
     };
@@ -119,13 +115,18 @@ async fn take(
         let text = "The code is bound to another key than the DPoP proof's.";
         return Ok(Err(ProtocolError::invalid_grant(text)));
     }
-    // Attacks row 26.
-    if !super::gate(tx, &grant).await? {
-        return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
-    }
     // RFC 8707 §2.2, RFC 9396 §6.1: at most what was granted.
     if let Err(error) = sent.wish.narrow(&mut grant.detail) {
         return Ok(Err(error));
+    }
+    // So far a refusal costs nothing: the client may ask better. Of two redemptions at once, one
+    // finds it unused (attacks row 2).
+    if !idp_store::code::consume(tx, &code.id, client_id, now).await? {
+        return replayed(tx, &code.grant_id, now).await;
+    }
+    // Attacks row 26: what an account could not give while it was shut, it does not give later.
+    if !super::gate(tx, &grant).await? {
+        return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
     }
     Ok(Ok(Redeemed { grant, nonce: code.nonce }))
 }

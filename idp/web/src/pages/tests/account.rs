@@ -1,10 +1,9 @@
 //! `/account`.
 
 use super::site::{PASSWORD, PHONE, Site};
+use crate::testing::on_both;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_sees_who_they_are_masked_and_ends_sessions() {
-    let site = Site::open().await;
+async fn a_person_sees_who_they_are_masked_and_ends_sessions(site: Site) {
     site.citizen().await;
     let (mut here, mut there) = (site.browser(), site.browser());
     here.sign_in("lin", PASSWORD).await.is(303);
@@ -35,9 +34,7 @@ async fn a_person_sees_who_they_are_masked_and_ends_sessions() {
     here.get("/account").await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_trail_is_shown_page_by_page_and_taken_away() {
-    let site = Site::open().await;
+async fn the_trail_is_shown_page_by_page_and_taken_away(site: Site) {
     let person = site.citizen().await;
     let mut browser = site.browser();
     for _ in 0..55 {
@@ -59,9 +56,7 @@ async fn the_trail_is_shown_page_by_page_and_taken_away() {
     assert!(!person.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_sign_in_stands_in_the_persons_trail() {
-    let site = Site::open().await;
+async fn a_failed_sign_in_stands_in_the_persons_trail(site: Site) {
     site.citizen().await;
     site.browser().sign_in("lin", "wrong password").await.is(422);
     let mut browser = site.browser();
@@ -77,9 +72,7 @@ async fn a_failed_sign_in_stands_in_the_persons_trail() {
     panic!("the line is missing");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_signs_other_devices_out() {
-    let site = Site::open().await;
+async fn a_new_password_signs_other_devices_out(site: Site) {
     site.citizen().await;
     let (mut here, mut there) = (site.browser(), site.browser());
     here.sign_in("lin", PASSWORD).await.is(303);
@@ -99,9 +92,7 @@ async fn a_new_password_signs_other_devices_out() {
     site.browser().sign_in("lin", "another horse battery").await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_borrowed_session_cannot_try_out_the_password() {
-    let site = Site::open().await;
+async fn a_borrowed_session_cannot_try_out_the_password(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.sign_in("lin", PASSWORD).await.is(303);
@@ -114,9 +105,7 @@ async fn a_borrowed_session_cannot_try_out_the_password() {
     site.browser().sign_in("lin", PASSWORD).await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_language_follows_the_person() {
-    let site = Site::open().await;
+async fn the_language_follows_the_person(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.sign_in("lin", PASSWORD).await.is(303);
@@ -126,4 +115,13 @@ async fn the_language_follows_the_person() {
     browser.get("/account?lang=zh-CN").await.has("我的账户");
     browser.get("/account").await.has("我的账户");
     browser.post("/account/language", &[("language", "xx")]).await.is(400);
+}
+
+on_both! { Site:
+    a_person_sees_who_they_are_masked_and_ends_sessions;
+    the_trail_is_shown_page_by_page_and_taken_away;
+    a_failed_sign_in_stands_in_the_persons_trail;
+    a_new_password_signs_other_devices_out;
+    a_borrowed_session_cannot_try_out_the_password;
+    the_language_follows_the_person;
 }

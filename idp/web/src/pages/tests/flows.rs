@@ -4,6 +4,7 @@ use idp_domain::citizen::port::FaceResult;
 use serde_json::json;
 
 use super::site::{Browser, PASSWORD, PHONE, Site};
+use crate::testing::on_both;
 
 async fn partner(site: &Site) {
     let client = json!({
@@ -42,9 +43,7 @@ async fn to_page(browser: &mut Browser, mut place: String) -> String {
     panic!("a circle at {place}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn consent_has_one_line_a_group_and_is_remembered() {
-    let site = Site::open().await;
+async fn consent_has_one_line_a_group_and_is_remembered(site: Site) {
     site.citizen().await;
     partner(&site).await;
     let mut browser = site.browser();
@@ -79,9 +78,7 @@ async fn consent_has_one_line_a_group_and_is_remembered() {
     assert!(begin(&mut browser, "").await.starts_with("/consent?flow="));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn saying_no_tells_the_partner() {
-    let site = Site::open().await;
+async fn saying_no_tells_the_partner(site: Site) {
     site.citizen().await;
     partner(&site).await;
     let mut browser = site.browser();
@@ -92,9 +89,7 @@ async fn saying_no_tells_the_partner() {
     assert!(place.contains("error=access_denied"), "{place}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_face_check_raises_the_level_once_it_is_confirmed_server_to_server() {
-    let site = Site::open().await;
+async fn a_face_check_raises_the_level_once_it_is_confirmed_server_to_server(site: Site) {
     site.citizen().await;
     partner(&site).await;
     let mut browser = site.browser();
@@ -127,9 +122,7 @@ async fn a_face_check_raises_the_level_once_it_is_confirmed_server_to_server() {
     thief.get("/account").await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_reached_has_a_way_out() {
-    let site = Site::open().await;
+async fn what_cannot_be_reached_has_a_way_out(site: Site) {
     // Declared only: no face check without a real name.
     site.citizen_at(2).await;
     partner(&site).await;
@@ -142,9 +135,7 @@ async fn what_cannot_be_reached_has_a_way_out() {
     assert!(place.contains("error=unmet_authentication_requirements"), "{place}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_factor_raises_the_session() {
-    let site = Site::open().await;
+async fn a_second_factor_raises_the_session(site: Site) {
     site.citizen().await;
     partner(&site).await;
     let mut browser = site.browser();
@@ -160,9 +151,7 @@ async fn a_second_factor_raises_the_session() {
     assert!(place.starts_with("/consent?flow="), "{place}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_flow_is_a_page() {
-    let site = Site::open().await;
+async fn a_lost_flow_is_a_page(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.sign_in("lin", PASSWORD).await.is(303);
@@ -171,9 +160,7 @@ async fn a_lost_flow_is_a_page() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_partners_wish_goes_before_the_account_and_the_account_before_the_browser() {
-    let site = Site::open().await;
+async fn the_partners_wish_goes_before_the_account_and_the_account_before_the_browser(site: Site) {
     partner(&site).await;
     site.citizen().await;
     let mut here = site.browser();
@@ -191,4 +178,14 @@ async fn the_partners_wish_goes_before_the_account_and_the_account_before_the_br
     // What she chooses on the page itself goes before all of it.
     there.get(&format!("{consent}&lang=en")).await.has("<html lang=\"en\"");
     there.get(&consent).await.has("<html lang=\"en\"");
+}
+
+on_both! { Site:
+    consent_has_one_line_a_group_and_is_remembered;
+    saying_no_tells_the_partner;
+    a_face_check_raises_the_level_once_it_is_confirmed_server_to_server;
+    what_cannot_be_reached_has_a_way_out;
+    a_second_factor_raises_the_session;
+    a_lost_flow_is_a_page;
+    the_partners_wish_goes_before_the_account_and_the_account_before_the_browser;
 }

@@ -1,4 +1,4 @@
-//! The pages through the router, on SQLite, with a virtual clock and counterparts in memory.
+//! The pages through the router, on both engines, with a virtual clock and counterparts in memory.
 
 mod account;
 mod enumeration;

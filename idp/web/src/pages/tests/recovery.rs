@@ -1,6 +1,7 @@
 //! `/recover`, and freezing.
 
 use super::site::{Browser, CARD, PASSWORD, PHONE, Shown, Site};
+use crate::testing::on_both;
 
 const FRESH: &str = "another horse battery";
 
@@ -21,9 +22,7 @@ async fn evidence(browser: &mut Browser, number: &str, card: &str) -> Shown {
     browser.post("/recover/evidence", &fields).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recovery_sets_a_password_and_signs_out_everywhere() {
-    let site = Site::open().await;
+async fn a_recovery_sets_a_password_and_signs_out_everywhere(site: Site) {
     site.citizen().await;
     let mut old = site.browser();
     old.sign_in("lin", PASSWORD).await.is(303);
@@ -43,9 +42,7 @@ async fn a_recovery_sets_a_password_and_signs_out_everywhere() {
     browser.sign_in("lin", FRESH).await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_23_recovery_skips_no_proof() {
-    let site = Site::open().await;
+async fn attack_23_recovery_skips_no_proof(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     let skip = [("new_password", FRESH)];
@@ -61,9 +58,7 @@ async fn attack_23_recovery_skips_no_proof() {
     browser.sign_in("lin", PASSWORD).await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_29_recovery_of_an_unknown_phone_looks_the_same() {
-    let site = Site::open().await;
+async fn attack_29_recovery_of_an_unknown_phone_looks_the_same(site: Site) {
     site.citizen().await;
     let (mut one, mut two) = (site.browser(), site.browser());
     let known = one.post("/recover", &[("phone", PHONE)]).await;
@@ -77,9 +72,7 @@ async fn attack_29_recovery_of_an_unknown_phone_looks_the_same() {
 }
 
 /// A recovery that began before the operator stopped the account does not open it.
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_26_recovery_does_not_open_what_the_operator_stopped() {
-    let site = Site::open().await;
+async fn attack_26_recovery_does_not_open_what_the_operator_stopped(site: Site) {
     let person = site.citizen().await;
     let mut browser = site.browser();
     to_evidence(&site, &mut browser).await;
@@ -89,9 +82,7 @@ async fn attack_26_recovery_does_not_open_what_the_operator_stopped() {
     browser.sign_in("lin", FRESH).await.is(403);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_51_this_was_not_me_shuts_everything_until_recovered() {
-    let site = Site::open().await;
+async fn attack_51_this_was_not_me_shuts_everything_until_recovered(site: Site) {
     let person = site.citizen().await;
     let (mut here, mut there) = (site.browser(), site.browser());
     here.sign_in("lin", PASSWORD).await.is(303);
@@ -123,4 +114,12 @@ async fn attack_51_this_was_not_me_shuts_everything_until_recovered() {
     here.sign_in("lin", FRESH).await.is(403).lacks("role=\"alert\"><p>这个账户已被冻结");
     assert!(crate::citizens::unfreeze(&site.state.db, &person, site.state.now()).await.unwrap());
     here.sign_in("lin", FRESH).await.is(303);
+}
+
+on_both! { Site:
+    a_recovery_sets_a_password_and_signs_out_everywhere;
+    attack_23_recovery_skips_no_proof;
+    attack_29_recovery_of_an_unknown_phone_looks_the_same;
+    attack_26_recovery_does_not_open_what_the_operator_stopped;
+    attack_51_this_was_not_me_shuts_everything_until_recovered;
 }

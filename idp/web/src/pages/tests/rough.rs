@@ -6,6 +6,7 @@ use http::{Method, Request};
 use crate::pages::Lang;
 
 use super::site::{PASSWORD, Site};
+use crate::testing::on_both;
 
 const PAGES: [&str; 21] = [
     "/signin",
@@ -40,9 +41,7 @@ fn post(path: &str, kind: &str, body: impl Into<Body>) -> Request<Body> {
         .unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_42_bodies_are_bounded_and_typed() {
-    let site = Site::open().await;
+async fn attack_42_bodies_are_bounded_and_typed(site: Site) {
     site.citizen().await;
     let form = "application/x-www-form-urlencoded";
     let mut browser = site.browser();
@@ -56,9 +55,7 @@ async fn attack_42_bodies_are_bounded_and_typed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn garbage_is_never_our_failure() {
-    let site = Site::open().await;
+async fn garbage_is_never_our_failure(site: Site) {
     site.citizen().await;
     let form = "application/x-www-form-urlencoded";
     let names = [
@@ -106,9 +103,7 @@ async fn garbage_is_never_our_failure() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_methods_and_assets_answer_as_http_says() {
-    let site = Site::open().await;
+async fn wrong_methods_and_assets_answer_as_http_says(site: Site) {
     let mut browser = site.browser();
     let request = Request::builder().method("DELETE").uri("/signin").body(Body::empty()).unwrap();
     browser.send(request).await.is(405).has("role=\"alert\"");
@@ -124,9 +119,7 @@ async fn wrong_methods_and_assets_answer_as_http_says() {
     browser.send(again.body(Body::empty()).unwrap()).await.is(304);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_35_to_37_pages_carry_their_headers() {
-    let site = Site::open().await;
+async fn attack_35_to_37_pages_carry_their_headers(site: Site) {
     let page = site.browser().get("/signin").await;
     let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
     let policy = header("content-security-policy");
@@ -140,9 +133,7 @@ async fn attack_35_to_37_pages_carry_their_headers() {
     page.lacks("<script").lacks("http://").lacks("https://");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_reads_in_both_languages() {
-    let site = Site::open().await;
+async fn every_page_reads_in_both_languages(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.sign_in("lin", PASSWORD).await.is(303);
@@ -165,4 +156,12 @@ async fn every_page_reads_in_both_languages() {
             page.lacks("-title<").lacks("label-").lacks("{ $");
         }
     }
+}
+
+on_both! { Site:
+    attack_42_bodies_are_bounded_and_typed;
+    garbage_is_never_our_failure;
+    wrong_methods_and_assets_answer_as_http_says;
+    attack_35_to_37_pages_carry_their_headers;
+    every_page_reads_in_both_languages;
 }

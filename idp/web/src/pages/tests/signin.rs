@@ -1,10 +1,9 @@
 //! `/signin` and its ways.
 
 use super::site::{PASSWORD, PHONE, Site};
+use crate::testing::on_both;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_citizen_signs_in_by_whatever_they_remember() {
-    let site = Site::open().await;
+async fn a_citizen_signs_in_by_whatever_they_remember(site: Site) {
     site.citizen().await;
     let (number, spaced) = (Site::number(2), "139 5012 3456");
     for identifier in [PHONE, spaced, &number, &number.to_lowercase(), "Lin"] {
@@ -15,9 +14,7 @@ async fn a_citizen_signs_in_by_whatever_they_remember() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_29_a_wrong_password_and_nobody_look_the_same() {
-    let site = Site::open().await;
+async fn attack_29_a_wrong_password_and_nobody_look_the_same(site: Site) {
     site.citizen().await;
     site.officer().await;
     let mut bodies = std::collections::BTreeSet::new();
@@ -31,9 +28,7 @@ async fn attack_29_a_wrong_password_and_nobody_look_the_same() {
     refused.is(422).has("role=\"alert\"");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_27_guessing_shuts_out_the_guesser_and_not_the_person() {
-    let site = Site::open().await;
+async fn attack_27_guessing_shuts_out_the_guesser_and_not_the_person(site: Site) {
     site.citizen().await;
     let mut own = site.browser();
     own.sign_in(PHONE, PASSWORD).await.is(303);
@@ -55,9 +50,7 @@ async fn attack_27_guessing_shuts_out_the_guesser_and_not_the_person() {
     guesser.sign_in(PHONE, PASSWORD).await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_28_one_network_cannot_try_one_password_on_all() {
-    let site = Site::open().await;
+async fn attack_28_one_network_cannot_try_one_password_on_all(site: Site) {
     let mut browser = site.browser();
     for n in 0..200 {
         browser.sign_in(&format!("user{n}"), "wrong password").await.is(422);
@@ -65,18 +58,14 @@ async fn attack_28_one_network_cannot_try_one_password_on_all() {
     browser.sign_in("user-next", "wrong password").await.is(429);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn right_passwords_never_count() {
-    let site = Site::open().await;
+async fn right_passwords_never_count(site: Site) {
     site.citizen().await;
     for _ in 0..30 {
         site.browser().sign_in("lin", PASSWORD).await.is(303);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_20_and_21_a_session_never_survives_a_sign_in_or_sign_out() {
-    let site = Site::open().await;
+async fn attack_20_and_21_a_session_never_survives_a_sign_in_or_sign_out(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.sign_in("lin", PASSWORD).await.is(303);
@@ -95,9 +84,7 @@ async fn attack_20_and_21_a_session_never_survives_a_sign_in_or_sign_out() {
     thief.get("/account").await.is(303);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_by_sms_signs_in_and_tells_nothing_about_strangers() {
-    let site = Site::open().await;
+async fn a_code_by_sms_signs_in_and_tells_nothing_about_strangers(site: Site) {
     site.citizen().await;
     let mut browser = site.browser();
     browser.get("/signin").await.has("data-action=\"sms-signin\"").lacks("passkey").lacks("qr");
@@ -120,9 +107,7 @@ async fn a_code_by_sms_signs_in_and_tells_nothing_about_strangers() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_46_staff_need_a_code_that_serves_once() {
-    let site = Site::open().await;
+async fn attack_46_staff_need_a_code_that_serves_once(site: Site) {
     site.officer().await;
     let totp = |now: i64| {
         let secret = totp_rs::Secret::new_stack(*b"12345678901234567890");
@@ -156,9 +141,7 @@ async fn attack_46_staff_need_a_code_that_serves_once() {
     assert_eq!(answer.is(303).location(), "/signin", "the password again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attack_20_forms_of_other_sites_are_refused() {
-    let site = Site::open().await;
+async fn attack_20_forms_of_other_sites_are_refused(site: Site) {
     site.citizen().await;
     let request = http::Request::post("/signin")
         .header("content-type", "application/x-www-form-urlencoded")
@@ -168,4 +151,16 @@ async fn attack_20_forms_of_other_sites_are_refused() {
     let mut browser = site.browser();
     browser.send(request).await.is(403).has("role=\"alert\"");
     assert!(browser.cookies.is_empty());
+}
+
+on_both! { Site:
+    a_citizen_signs_in_by_whatever_they_remember;
+    attack_29_a_wrong_password_and_nobody_look_the_same;
+    attack_27_guessing_shuts_out_the_guesser_and_not_the_person;
+    attack_28_one_network_cannot_try_one_password_on_all;
+    right_passwords_never_count;
+    attack_20_and_21_a_session_never_survives_a_sign_in_or_sign_out;
+    a_code_by_sms_signs_in_and_tells_nothing_about_strangers;
+    attack_46_staff_need_a_code_that_serves_once;
+    attack_20_forms_of_other_sites_are_refused;
 }

@@ -16,13 +16,14 @@ use idp_domain::citizen::number::{ResidentNumber, synthetic};
 use idp_domain::citizen::port::{
     FaceCheck, FaceCreated, FaceRequest, FaceResult, Match, Register, RegisterFacts, Unavailable,
 };
-use idp_store::{Db, Options, StoreError, Tx, Vault, outbox};
+use idp_store::{StoreError, Tx, outbox};
 use tower::ServiceExt as _;
 
 use crate::State;
 use crate::citizens::{self, NewCitizen, NewStaff, Outcome};
 use crate::pages::Hashing;
 use crate::state::Settings;
+use crate::testing::Place;
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 pub(super) const PHONE: &str = "13950123456";
@@ -93,30 +94,36 @@ pub(super) struct Site {
     pub(super) state: State,
     pub(super) register: Arc<Registry>,
     pub(super) faces: Arc<Faces>,
-    pub(super) directory: tempfile::TempDir,
+    place: Place,
     clock: Arc<Now>,
     router: Router,
 }
 
 impl Site {
-    pub(super) async fn open() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
-        let vault = Vault::new(&[&[9; 32]]).unwrap();
-        let db = Db::open(Options { url, connections: 4, vault }).await.unwrap();
-        let clock = Arc::new(Now(AtomicI64::new(START)));
-        let random = Arc::new(Counter(AtomicU64::new(1)));
-        let ambient = Ambient { clock: clock.clone(), random };
+    pub(super) fn usual() -> Settings {
         let mut settings = Settings::new("http://localhost:8080");
         (settings.demo, settings.simulator_notice) = (true, true);
         settings.hashing = Hashing::least();
+        settings
+    }
+
+    pub(super) async fn over(place: Place, settings: Settings) -> Self {
+        let clock = Arc::new(Now(AtomicI64::new(START)));
+        let random = Arc::new(Counter(AtomicU64::new(1)));
+        let ambient = Ambient { clock: clock.clone(), random };
         let register = Arc::new(Registry::default());
         let faces = Arc::new(Faces(Mutex::new(FaceResult::Pending)));
-        let opened =
-            State::open(db, ambient, settings, register.clone(), faces.clone(), Arc::default());
+        let (asked, shown) = (register.clone(), faces.clone());
+        let db = place.db.clone();
+        let opened = State::open(db, ambient, settings, asked, shown, Arc::default());
         let state = opened.await.unwrap();
         let router = crate::router(state.clone());
-        Self { state, register, faces, directory, clock, router }
+        Self { state, register, faces, place, clock, router }
+    }
+
+    /// Another one of the same engine and settings, in which nothing has happened.
+    pub(super) async fn afresh(&self) -> Self {
+        Self::over(self.place.afresh().await, Settings::clone(&self.state.settings)).await
     }
 
     pub(super) fn pass(&self, ms: i64) {
@@ -165,7 +172,7 @@ impl Site {
     }
 
     fn hash(&self) -> String {
-        citizens::hash_password(&self.state.ambient, Hashing::least(), PASSWORD).unwrap()
+        citizens::hash_password(&self.state.ambient, self.state.settings.hashing, PASSWORD).unwrap()
     }
 
     /// Messages that wait to be sent: phone and text, taken.
@@ -194,12 +201,8 @@ impl Site {
     }
 
     /// Every byte that the database keeps.
-    pub(super) fn dump(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for file in std::fs::read_dir(self.directory.path()).unwrap() {
-            bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
-        }
-        bytes
+    pub(super) async fn bytes(&self) -> Vec<u8> {
+        self.place.bytes().await
     }
 
     pub(super) fn browser(&self) -> Browser {
