@@ -91,6 +91,16 @@ pub fn matches(registered: &[String], sent: &str) -> bool {
     registered.iter().any(|known| known == sent)
 }
 
+/// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).
+#[must_use]
+pub fn with_query(uri: &str, fields: &[(String, String)]) -> String {
+    let mut text = uri.to_owned();
+    text.push(if uri.contains('?') { '&' } else { '?' });
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    text.push_str(&query);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

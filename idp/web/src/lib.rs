@@ -20,7 +20,8 @@ pub mod router;
 pub mod session;
 pub mod state;
 
+pub use oidc::bearer::{Scheme, presented};
 pub use oidc::resource;
 pub use oidc::sender::Sender;
-pub use router::router;
+pub use router::{ours, router};
 pub use state::State;
