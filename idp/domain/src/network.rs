@@ -109,6 +109,13 @@ pub fn is_special(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address may be called: one of the public network, or of a block that the operator
+/// opened.
+#[must_use]
+pub fn may_be_called(address: IpAddr, allow: &[Block]) -> bool {
+    !is_special(address) || allow.iter().any(|block| block.has(address))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

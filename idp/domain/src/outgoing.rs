@@ -2,9 +2,16 @@
 //! one way out, and it is guarded (attacks row 17). `idp/outgoing` implements it; tests implement it
 //! in memory.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use url::{Host, Url};
+
+use crate::network::{Block, may_be_called};
+
+/// Bytes of an address that is called.
+const LONGEST: usize = 2048;
 
 /// What a call may cost at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +69,36 @@ pub enum Failure {
         "the site cannot be reached: {0}\nhint: `[outgoing] ca_file` adds an authority of your own"
     )]
     Unreachable(String),
+}
+
+/// An address that may be called, as far as it shows itself; where its name leads is another
+/// question. `allow` are the networks that the operator opened.
+///
+/// # Errors
+/// [`Failure::Address`] and [`Failure::Closed`].
+pub fn callable(text: &str, allow: &[Block]) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|_| Failure::Address)?;
+    if text.len() > LONGEST || !url.username().is_empty() || url.password().is_some() {
+        return Err(Failure::Address);
+    }
+    // An address in place of a name meets no resolver; `Url` reads it as the connection does.
+    let literal = match url.host() {
+        Some(Host::Ipv4(four)) => Some(IpAddr::V4(four)),
+        Some(Host::Ipv6(six)) => Some(IpAddr::V6(six)),
+        Some(Host::Domain(_)) => None,
+        None => return Err(Failure::Address),
+    };
+    if literal.is_some_and(|address| !may_be_called(address, allow)) {
+        return Err(Failure::Closed);
+    }
+    let local = url.host_str() == Some("localhost")
+        || literal.is_some_and(|address| address.to_canonical().is_loopback());
+    match url.scheme() {
+        "https" => Ok(url),
+        // Development on one machine, where the operator has opened it.
+        "http" if local && !allow.is_empty() => Ok(url),
+        _ => Err(Failure::Address),
+    }
 }
 
 /// The way out. An implementation checks the addresses that a name leads to after it was resolved,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use idp_domain::network::{Block, is_special};
+use idp_domain::network::{Block, may_be_called};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Turns a name into addresses.
@@ -44,22 +44,14 @@ pub(crate) struct Guard {
     pub(crate) names: Arc<dyn Names>,
 }
 
-impl Guard {
-    /// Whether an address may be called.
-    pub(crate) fn open(&self, address: IpAddr) -> bool {
-        !is_special(address) || self.allow.iter().any(|block| block.has(address))
-    }
-}
-
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let (names, allow) = (self.names.clone(), self.allow.clone());
         Box::pin(async move {
-            let guard = Guard { allow, names };
-            let found = guard.names.lookup(name.as_str()).await?;
+            let found = names.lookup(name.as_str()).await?;
             let open: Vec<SocketAddr> = found
                 .into_iter()
-                .filter(|address| guard.open(*address))
+                .filter(|address| may_be_called(*address, &allow))
                 // The port is the address's own.
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();

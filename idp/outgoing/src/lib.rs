@@ -7,24 +7,21 @@
 mod guard;
 
 use std::error::Error as _;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_domain::network::Block;
-use idp_domain::outgoing::{Answer, Failure, Limits, Outgoing};
+use idp_domain::outgoing::{Answer, Failure, Limits, Outgoing, callable};
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response};
-use url::{Host, Url};
+use url::Url;
 
 use guard::{Closed, Guard};
 pub use guard::{Names, SystemNames};
 
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Bytes of an address that is called.
-const LONGEST: usize = 2048;
 
 /// What the operator says of calls that leave.
 #[derive(Debug, Clone, Default)]
@@ -93,30 +90,8 @@ impl Guarded {
         Ok(Self { client, guard })
     }
 
-    /// An address that may be called, as far as it shows itself.
     fn checked(&self, text: &str) -> Result<Url, Failure> {
-        let url = Url::parse(text).map_err(|_| Failure::Address)?;
-        if text.len() > LONGEST || !url.username().is_empty() || url.password().is_some() {
-            return Err(Failure::Address);
-        }
-        // An address in place of a name meets no resolver; `Url` reads it as the connection does.
-        let literal = match url.host() {
-            Some(Host::Ipv4(four)) => Some(IpAddr::V4(four)),
-            Some(Host::Ipv6(six)) => Some(IpAddr::V6(six)),
-            Some(Host::Domain(_)) => None,
-            None => return Err(Failure::Address),
-        };
-        if literal.is_some_and(|address| !self.guard.open(address)) {
-            return Err(Failure::Closed);
-        }
-        let local = url.host_str() == Some("localhost")
-            || literal.is_some_and(|address| address.to_canonical().is_loopback());
-        match url.scheme() {
-            "https" => Ok(url),
-            // Development on one machine, where the operator has opened it.
-            "http" if local && !self.guard.allow.is_empty() => Ok(url),
-            _ => Err(Failure::Address),
-        }
+        callable(text, &self.guard.allow)
     }
 
     async fn call(&self, request: RequestBuilder, limits: Limits) -> Result<Answer, Failure> {

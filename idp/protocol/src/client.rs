@@ -332,21 +332,6 @@ impl Client {
         Rules::of(self)
     }
 
-    /// Whether it has signed, or signs, anything with this algorithm because it registered that.
-    #[must_use]
-    pub fn registered(&self, algorithm: Algorithm) -> bool {
-        let pinned = [
-            &self.token_endpoint_auth_signing_alg,
-            &self.userinfo_signed_response_alg,
-            &self.introspection_signed_response_alg,
-            &self.authorization_signed_response_alg,
-            &self.request_object_signing_alg,
-            &self.backchannel_authentication_request_signing_alg,
-        ];
-        let mut named = pinned.into_iter().flatten().chain([&self.id_token_signed_response_alg]);
-        named.any(|name| name == algorithm.name())
-    }
-
     /// Whether it may use a grant type.
     #[must_use]
     pub fn may(&self, grant: &str) -> bool {

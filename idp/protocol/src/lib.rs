@@ -13,6 +13,7 @@ pub mod compare;
 pub mod details;
 pub mod device;
 pub mod dpop;
+pub mod end_session;
 pub mod error;
 pub mod exchange;
 pub mod hint;

@@ -109,6 +109,16 @@ pub fn is_local(uri: &str) -> bool {
     }
 }
 
+/// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).
+#[must_use]
+pub fn with_query(uri: &str, fields: &[(String, String)]) -> String {
+    let mut text = uri.to_owned();
+    text.push(if uri.contains('?') { '&' } else { '?' });
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    text.push_str(&query);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use idp_protocol::certificate::{self, Authorities};
 use percent_encoding::percent_decode_str;
 
@@ -26,6 +26,15 @@ impl Chain {
     #[must_use]
     pub fn new(certificates: Vec<Vec<u8>>) -> Option<Self> {
         (!certificates.is_empty()).then(|| Self(Arc::new(certificates)))
+    }
+
+    /// Of what a proxy writes: the only line of its header. Two lines are two clients' words:
+    /// neither is believed.
+    #[must_use]
+    pub fn passed_on(headers: &HeaderMap, header: &HeaderName) -> Option<Self> {
+        let mut lines = headers.get_all(header).iter();
+        let line = lines.next().filter(|_| lines.next().is_none())?;
+        line.to_str().ok().and_then(read)
     }
 
     /// All of them, the client's first.
@@ -68,16 +77,13 @@ pub async fn resolve(
 ) -> Response {
     if let Some(header) = &state.settings.certificates.header {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let lines: Vec<_> = request.headers().get_all(header).iter().cloned().collect();
+        let passed_on = Chain::passed_on(request.headers(), header);
         request.headers_mut().remove(header);
         // Attacks row 49: what a stranger writes there is nothing, and falls away.
         if peer.is_some_and(|peer| network::has(&state.settings.trusted_proxies, peer)) {
             // The connection's own certificate would be the proxy's.
             request.extensions_mut().remove::<Chain>();
-            // Two lines are two clients' words: neither is believed.
-            if let [line] = lines.as_slice()
-                && let Some(chain) = line.to_str().ok().and_then(read)
-            {
+            if let Some(chain) = passed_on {
                 request.extensions_mut().insert(chain);
             }
         }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName};
 use crate::State;
 
 /// All cookies of a request, name and value.
-pub(crate) fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+pub fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -17,7 +17,8 @@ pub(crate) fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The value of a cookie; of two of the same name, the first (RFC 6265 §5.4: longest path first).
-pub(crate) fn get<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+#[must_use]
+pub fn get<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     all(headers).find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 

@@ -22,7 +22,8 @@ pub mod state;
 #[cfg(test)]
 mod testing;
 
+pub use oidc::bearer::{Scheme, presented};
 pub use oidc::resource;
 pub use oidc::sender::Sender;
-pub use router::router;
+pub use router::{ours, router};
 pub use state::State;

@@ -38,7 +38,8 @@ impl FromRequestParts<State> for Network {
 
 /// The address behind the proxies that are trusted. Anybody can write `X-Forwarded-For`: it is
 /// believed from a configured peer only, and from the right, as far as each hop is one of ours.
-fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Block]) -> Option<IpAddr> {
+#[must_use]
+pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Block]) -> Option<IpAddr> {
     let ours = |address: IpAddr| has(trusted, address);
     let mut here = peer?.to_canonical();
     let lines = headers.get_all("x-forwarded-for").iter().rev();

@@ -38,7 +38,9 @@ pub async fn same_origin(
     pages::protocol_error(&state, headers, StatusCode::FORBIDDEN, "invalid_request", text)
 }
 
-fn ours(headers: &HeaderMap, issuer: &str) -> bool {
+/// Whether a request comes from our own pages, or from a program (attacks rows 19, 20).
+#[must_use]
+pub fn ours(headers: &HeaderMap, issuer: &str) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");

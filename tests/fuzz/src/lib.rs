@@ -4,7 +4,10 @@
 
 #![allow(clippy::panic, clippy::missing_panics_doc, clippy::expect_used)] // That is what they do.
 
+mod browsers;
 mod documents;
+mod people;
+mod proxies;
 mod requests;
 mod signed;
 mod tokens;
@@ -14,27 +17,40 @@ pub type Target = fn(&[u8]);
 
 /// Targets by name; each has a directory of its name in `corpus`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("address", documents::address),
     ("assertion", tokens::assertion),
+    ("authorization", requests::authorization),
     ("authorize", requests::authorize),
     ("certificate", tokens::certificate),
     ("ciba", tokens::ciba),
     ("claims", requests::claims),
     ("client_document", documents::client_document),
+    ("cookies", browsers::cookies),
     ("details", requests::details),
     ("dpop", tokens::dpop),
+    ("form", browsers::form),
+    ("forwarded", proxies::forwarded),
     ("hint", tokens::hint),
     ("jwe", tokens::jwe),
     ("jwt", tokens::jwt),
+    ("language", browsers::language),
+    ("logout", requests::logout),
+    ("origin", browsers::origin),
     ("parameters", requests::parameters),
+    ("passed_certificate", proxies::certificate),
+    ("person", people::person),
+    ("published_keys", documents::published_keys),
     ("redirect_uri", requests::redirect_uri),
     ("registration", requests::registration),
     ("request_object", tokens::request_object),
+    ("sector", documents::sector),
     ("signed_assertion", signed::assertion),
     ("signed_ciba", signed::ciba),
     ("signed_dpop", signed::dpop),
     ("signed_hint", signed::hint),
     ("signed_request_object", signed::request_object),
     ("token", requests::token),
+    ("user_code", people::user_code),
 ];
 
 /// The issuer of all inputs.

@@ -6,10 +6,12 @@ use idp_protocol::authorize::{self, Arrival, Refusal};
 use idp_protocol::claims::ClaimsRequest;
 use idp_protocol::client::Client;
 use idp_protocol::client::registration::{self, Standing};
+use idp_protocol::hint::Hint;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::scope::Scope;
 use idp_protocol::token::{Grant, Presented};
-use idp_protocol::{details, redirect_uri, target};
+use idp_protocol::{details, end_session, redirect_uri, target};
+use idp_web::{Scheme, presented};
 use serde_json::{Value, json};
 
 use crate::{ISSUER, text};
@@ -151,5 +153,66 @@ pub(crate) fn registration(bytes: &[u8]) {
         // Sent back as it is shown, it stays as it is.
         let again = registration::read(&registration::shown(&client), standing);
         assert_eq!(again.as_ref(), Ok(&client));
+    }
+}
+
+/// An `Authorization` header with a token: the token is what stands there, under the scheme that
+/// stands there.
+pub(crate) fn authorization(bytes: &[u8]) {
+    let Some(header) = text(bytes) else { return };
+    let Some((scheme, token)) = presented(header) else { return };
+    assert_eq!(token, token.trim());
+    let name = match scheme {
+        Scheme::Bearer => "Bearer",
+        Scheme::Dpop => "DPoP",
+    };
+    let (written, rest) = header.split_once(' ').expect("a scheme and a token");
+    assert!(written.eq_ignore_ascii_case(name) && rest.trim() == token, "another's");
+    for spelt in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+        let again = format!("{spelt} {token}");
+        assert_eq!(presented(&again), Some((scheme, token)), "RFC 9110 section 11.1");
+    }
+}
+
+/// Where a client's registration lets a logout lead.
+const BYES: [&str; 2] = ["https://a.example/bye", "https://a.example/bye?from=us"];
+
+fn leaving() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let registration = json!({"client_id": "a", "redirect_uris": [BACK],
+            "post_logout_redirect_uris": BYES});
+        Client::from_json(registration).expect("a registration")
+    })
+}
+
+/// Parameters of a logout: nothing leads to an address that is not registered, nothing leads away
+/// without a hint, and the hint is the client's that is named.
+pub(crate) fn logout(bytes: &[u8]) {
+    let Ok(parameters) = Parameters::parse(bytes) else { return };
+    let hint = |id: &str| Hint { subject: "p".to_owned(), client_id: id.to_owned(), sid: None };
+    for hint in [None, Some(hint("a")), Some(hint("b"))] {
+        let hint = hint.as_ref();
+        let named = parameters.get("client_id");
+        let Ok(id) = end_session::client_id(&parameters, hint) else {
+            assert!(hint.is_some_and(|hint| named != Some(&hint.client_id)), "refused its own");
+            continue;
+        };
+        let hinted = hint.map(|hint| hint.client_id.as_str());
+        assert!(hinted.is_none() || named.is_none() || hinted == named, "two clients");
+        assert_eq!(id, hinted.or(named));
+        let client = id.filter(|id| *id == "a").map(|_| leaving());
+        let Ok(Some(to)) = end_session::back(&parameters, hint, client) else { continue };
+        assert_eq!(hinted, Some("a"), "nobody vouches for it");
+        let wanted = parameters.get("post_logout_redirect_uri").expect("somewhere");
+        assert!(BYES.contains(&wanted), "leads to {wanted}");
+        let tail = to.strip_prefix(wanted).expect("the address as it was registered");
+        let state = parameters.get("state");
+        assert_eq!(tail.is_empty(), state.is_none());
+        let mut added = url::form_urlencoded::parse(tail.trim_start_matches(['?', '&']).as_bytes());
+        assert_eq!(added.next(), state.map(|state| ("state".into(), state.into())));
+        assert_eq!(added.next(), None, "more than the state");
+        let url = url::Url::parse(&to).expect("an address");
+        assert_eq!((url.host_str(), url.fragment()), (Some("a.example"), None));
     }
 }

@@ -33,12 +33,10 @@ impl PersonName {
     /// Reads what a person types. The many middle dots of input methods (names of minorities and
     /// of foreigners have them) become U+00B7.
     pub fn parse(text: &str) -> Result<Self, NameFault> {
-        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let dotted: String = joined
-            .chars()
-            .filter(|c| !matches!(c, '\u{200b}' | '\u{feff}'))
-            .map(|c| if is_dot(c) { '·' } else { c })
-            .collect();
+        // What has no width stands between no two words: the spaces beside it are one.
+        let seen: String = text.chars().filter(|c| !matches!(c, '\u{200b}' | '\u{feff}')).collect();
+        let joined = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        let dotted: String = joined.chars().map(|c| if is_dot(c) { '·' } else { c }).collect();
         let name = if dotted.chars().any(is_han) {
             dotted.chars().filter(|c| *c != ' ').collect()
         } else {
@@ -112,6 +110,7 @@ mod tests {
             ("𠮷田", "𠮷田"),
             ("SMITH  John", "SMITH John"),
             ("O'Neill", "O'Neill"),
+            ("Mary \u{200b} Ann \u{200b}", "Mary Ann"),
         ] {
             assert_eq!(PersonName::parse(text).unwrap().as_str(), name);
         }

@@ -16,6 +16,38 @@ fn plain(uri: &str) -> bool {
 }
 
 impl Client {
+    /// The members that name an algorithm of signatures.
+    fn signing(&self) -> [(&'static str, Option<&str>); 7] {
+        [
+            ("id_token_signed_response_alg", Some(&self.id_token_signed_response_alg)),
+            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg.as_deref()),
+            (
+                "introspection_signed_response_alg",
+                self.introspection_signed_response_alg.as_deref(),
+            ),
+            (
+                "authorization_signed_response_alg",
+                self.authorization_signed_response_alg.as_deref(),
+            ),
+            ("token_endpoint_auth_signing_alg", self.token_endpoint_auth_signing_alg.as_deref()),
+            ("request_object_signing_alg", self.request_object_signing_alg.as_deref()),
+            (
+                "backchannel_authentication_request_signing_alg",
+                self.backchannel_authentication_request_signing_alg.as_deref(),
+            ),
+        ]
+    }
+
+    /// Members that name this algorithm and did not before: what an operator took out of the offer
+    /// is left to whoever has it, and given to nobody anew.
+    #[must_use]
+    pub fn names_anew(&self, algorithm: Algorithm, before: Option<&Self>) -> Vec<&'static str> {
+        let named = |(_, value): (_, Option<&str>)| value == Some(algorithm.name());
+        let had = before.map(|before| before.signing().map(named)).unwrap_or_default();
+        let now = self.signing().into_iter().zip(had);
+        now.filter(|(member, had)| named(*member) && !had).map(|((name, _), _)| name).collect()
+    }
+
     /// What keeps its members from being used.
     pub(super) fn field_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

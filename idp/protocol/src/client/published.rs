@@ -22,11 +22,12 @@ pub fn keys(body: &[u8]) -> Option<Vec<Value>> {
 }
 
 /// Whether the document behind a `sector_identifier_uri` names every redirect URI (OpenID Connect
-/// Core §8.1, Registration §5): who cannot write there cannot join the sector.
+/// Core §8.1, Registration §5): who cannot write there cannot join the sector. Who has no redirect
+/// URI has nothing that could be named, so that any list would do: it joins none.
 #[must_use]
 pub fn sector_names(body: &[u8], redirect_uris: &[String]) -> bool {
     let named: Vec<String> = serde_json::from_slice(body).unwrap_or_default();
-    redirect_uris.iter().all(|uri| named.contains(uri)) && !named.is_empty()
+    !redirect_uris.is_empty() && redirect_uris.iter().all(|uri| named.contains(uri))
 }
 
 #[cfg(test)]
@@ -61,6 +62,8 @@ mod tests {
         {
             assert!(!names(bad), "{bad}");
         }
-        assert!(!sector_names(b"[]", &[]));
+        for body in [r#"["https://a.example/cb"]"#, "[]"] {
+            assert!(!sector_names(body.as_bytes(), &[]), "{body}");
+        }
     }
 }

@@ -260,7 +260,7 @@ fn said(
         return Err(refused("The document at the client_id is not served as application/json."));
     }
     let client = document::read(address, &answer.body, before).map_err(Unread::Refused)?;
-    register::offered(state, &client).map_err(Unread::Refused)?;
+    register::offered(state, &client, before).map_err(Unread::Refused)?;
     Ok(client)
 }
 

@@ -7,10 +7,10 @@ use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, Uri, header};
 use idp_protocol::parameters::Parameters;
-use idp_protocol::{ProtocolError, hint};
+use idp_protocol::{end_session, hint};
 use std::sync::Arc;
 
-use super::authorize::answer::{see_other, with_query};
+use super::authorize::answer::see_other;
 use super::reply::Failure;
 use super::request::{self, Body};
 use crate::clients::Known;
@@ -67,37 +67,13 @@ async fn wish(state: &State, parameters: &Parameters) -> Result<Wish, Failure> {
         }
         None => None,
     };
-    let named = parameters.get("client_id");
-    // RP-Initiated Logout §2: the hint was issued to the client that is named.
-    if let (Some(hint), Some(named)) = (&hinted, named)
-        && hint.client_id != named
-    {
-        return Err(ProtocolError::invalid_request("The hint is another client's.").into());
-    }
-    let id = hinted.as_ref().map(|hint| hint.client_id.as_str()).or(named);
-    let client = match id {
+    let hinted = hinted.as_ref();
+    let client = match end_session::client_id(parameters, hinted)? {
         Some(id) => state.clients.find(state, id).await?,
         None => None,
     };
-    let Some(uri) = parameters.get("post_logout_redirect_uri") else {
-        return Ok(Wish { client, back: None });
-    };
-    // RP-Initiated Logout §3: registered, exactly (attacks row 18).
-    let registered = client.as_ref().is_some_and(|known| {
-        known.client.post_logout_redirect_uris.iter().any(|registered| registered == uri)
-    });
-    if hinted.is_some() && !registered {
-        let text = "The post_logout_redirect_uri is not registered.";
-        return Err(ProtocolError::invalid_request(text).into());
-    }
-    // RP-Initiated Logout §2: without a hint nobody vouches for the request: no redirect.
-    let back = hinted.filter(|_| registered).map(|_| {
-        let given = parameters.get("state").map(|value| ("state".to_owned(), value.to_owned()));
-        match given {
-            Some(field) => with_query(uri, &[field]),
-            None => uri.to_owned(),
-        }
-    });
+    let known = client.as_ref().map(|known| known.client.as_ref());
+    let back = end_session::back(parameters, hinted, known)?;
     Ok(Wish { client, back })
 }
 

@@ -13,7 +13,7 @@ const MOST_FIELDS: usize = 48;
 
 /// The fields of a posted form.
 #[derive(Default)]
-pub(crate) struct Fields(Vec<(String, String)>);
+pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// Reads a request's body (attacks row 42: bounded before it is parsed).
@@ -21,7 +21,7 @@ impl Fields {
     /// # Errors
     /// 415 for another media type, 413 for too large a body, 400 for too many fields or a body
     /// that broke off.
-    pub(crate) async fn read(request: Request) -> Result<Self, StatusCode> {
+    pub async fn read(request: Request) -> Result<Self, StatusCode> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -41,7 +41,8 @@ impl Fields {
     }
 
     /// A field's value; empty if absent. Of two, the first.
-    pub(crate) fn get(&self, name: &str) -> &str {
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 }

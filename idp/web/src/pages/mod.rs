@@ -53,6 +53,7 @@ use http::{HeaderMap, StatusCode};
 use crate::State;
 
 pub use assets::{mark_address, stylesheet_address};
+pub use form::Fields;
 pub use passwords::{Busy, Hasher, Hashing};
 pub use sandbox::{Sandbox, TestPerson};
 pub use text::Lang;

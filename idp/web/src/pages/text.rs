@@ -98,7 +98,10 @@ impl Lang {
                 continue;
             };
             let weight = pieces
-                .find_map(|piece| piece.trim().strip_prefix("q=")?.parse::<f32>().ok())
+                // RFC 9110 §12.4.2, and RFC 5234 §2.3: `Q` is the same letter.
+                .find_map(|piece| {
+                    piece.trim().strip_prefix(['q', 'Q'])?.strip_prefix('=')?.parse::<f32>().ok()
+                })
                 .unwrap_or(1.0);
             // Of equals the first stands: that is the reader's order.
             if weight > 0.0 && best.is_none_or(|(other, _)| weight > other) {
@@ -174,6 +177,7 @@ mod tests {
         assert_eq!(of("zh-CN,zh;q=0.9,en;q=0.8", "", None), Lang::Chinese);
         assert_eq!(of("de", "", Some("lang=xx")), Lang::Chinese);
         assert_eq!(of("en;q=0", "", None), Lang::Chinese);
+        assert_eq!(of("en;Q=0, zh;q=0.1", "", None), Lang::Chinese);
         assert_eq!(Lang::wished("fr en-GB zh"), Some(Lang::English));
         assert_eq!(Lang::wished("fr"), None);
     }

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use idp_protocol::authorize::{AuthorizationRequest, Carrier, ResponseMode};
 use idp_protocol::client::Client;
+use idp_protocol::redirect_uri::with_query;
 use idp_protocol::{ProtocolError, logout};
 use serde_json::{Map, Value};
 
@@ -115,15 +116,6 @@ async fn signed(state: &State, client: &Client, fields: Fields) -> Result<String
         enc: client.authorization_encrypted_response_enc.as_deref(),
     };
     sealed::token(state, client, wish, "JWT", &claims).await
-}
-
-/// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).
-pub(in crate::oidc) fn with_query(uri: &str, fields: &[(String, String)]) -> String {
-    let mut text = uri.to_owned();
-    text.push(if uri.contains('?') { '&' } else { '?' });
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    text.push_str(&query);
-    text
 }
 
 /// Adds parameters as the fragment, which a registered address does not have (RFC 6749 §3.1.2).

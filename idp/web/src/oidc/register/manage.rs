@@ -100,7 +100,7 @@ async fn replaced(
     // Attacks row 38: all of it is checked again, against what the operator has said.
     let standing = Standing { vouched: holder.managed.vouched, before: Some(&before.client) };
     let client = registration::read(&sent, standing)?;
-    offered(state, &client)?;
+    offered(state, &client, standing.before)?;
     sector::check(state, &client).await?;
     let stays = before.secret_hash.clone().filter(|_| wants_secret(&client));
     let mut made = Made::new(state, client, stays.is_none());

@@ -71,7 +71,7 @@ async fn answer(
 /// The client that was sent, if it may be registered here.
 async fn checked(state: &State, sent: &Value, standing: Standing<'_>) -> Result<Client, Refused> {
     let client = registration::read(sent, standing)?;
-    offered(state, &client)?;
+    offered(state, &client, standing.before)?;
     sector::check(state, &client).await?;
     Ok(client)
 }
@@ -144,10 +144,12 @@ fn json(headers: &HeaderMap, body: Body) -> Result<Value, Refused> {
         .map_err(|_| registration::Refusal::because("The body is not JSON.").into())
 }
 
-/// What this deployment does not offer cannot be registered.
+/// What this deployment does not offer cannot be registered. `before` is what a client replaces: SM2
+/// that it has since the operator offered it keeps nothing else from being changed.
 pub(in crate::oidc) fn offered(
     state: &State,
     client: &Client,
+    before: Option<&Client>,
 ) -> Result<(), registration::Refusal> {
     let front = |kind: &String| kind != "code";
     if !state.settings.implicit_and_hybrid
@@ -156,8 +158,11 @@ pub(in crate::oidc) fn offered(
         let text = "`response_types`: only `code` is offered.";
         return Err(registration::Refusal::because(text));
     }
-    if !state.settings.sm2 && client.registered(Algorithm::Sm2) {
-        return Err(registration::Refusal::because("SM2 is not offered."));
+    let anew = client.names_anew(Algorithm::Sm2, before);
+    if !state.settings.sm2 && !anew.is_empty() {
+        let members = anew.join("`, `");
+        let text = format!("SM2 is not offered: `{members}` must name another algorithm.");
+        return Err(registration::Refusal::because(&text));
     }
     let certificate = matches!(
         client.token_endpoint_auth_method,

@@ -20,6 +20,6 @@ pub(super) async fn check(state: &State, client: &Client) -> Result<(), Refused>
     if names {
         return Ok(());
     }
-    let text = "`sector_identifier_uri` must lead to a JSON list of all redirect URIs.";
+    let text = "`sector_identifier_uri` must lead to a JSON list of all redirect URIs, of which there is one.";
     Err(Refusal::because(text).into())
 }

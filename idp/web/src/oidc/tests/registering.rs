@@ -3,6 +3,7 @@
 
 use http::{Method, StatusCode};
 use idp_domain::outgoing::Failure;
+use idp_protocol::device;
 use idp_protocol::jose::{Algorithm, Signer, generate};
 use idp_store::Tx;
 use serde_json::{Value, json};
@@ -363,6 +364,15 @@ async fn core_8_1_a_sector_is_fetched_and_compared(house: House) {
     let id = answer.json()["client_id"].as_str().unwrap().to_owned();
     let kept = clients::show(&house.state.db, &id).await.unwrap().unwrap();
     assert_eq!(kept.sector().as_deref(), Some("sector.example"));
+    // A device has no address that could be named there: it is no member of anybody's sector.
+    let device = json!({"grant_types": [device::GRANT], "response_types": [],
+        "sector_identifier_uri": uri, "token_endpoint_auth_method": "none"});
+    let token = initial(&house, 1).await;
+    assert_eq!(post(&house, &token, &device).await.error(), "invalid_client_metadata");
+    let mut own = device;
+    own.as_object_mut().unwrap().remove("sector_identifier_uri");
+    let answer = post(&house, &token, &own).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
 }
 
 async fn attack_17_nobody_makes_us_fetch_before_the_token_is_believed(house: House) {

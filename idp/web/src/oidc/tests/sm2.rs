@@ -2,9 +2,10 @@
 
 use http::{Method, StatusCode};
 use idp_protocol::jose::{Algorithm, Signer, Unverified, generate, half_hash};
+use idp_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
-use super::house::{BACK, Browser, House, ISSUER, SECRET, basic, claims, form, on_both};
+use super::house::{BACK, Browser, House, ISSUER, SECRET, basic, bearer, claims, form, on_both};
 use crate::state::{Registration, Settings};
 
 const NAME: &str = "SGD_SM3_SM2";
@@ -160,6 +161,50 @@ async fn without_the_operators_switch_nothing_of_it_is_there(house: House) {
     }
 }
 
+async fn rfc_7592_2_2_who_has_it_since_before_changes_the_rest_and_adds_none_of_it(house: House) {
+    let json_body = ("content-type", "application/json".to_owned());
+    let wish = json!({"redirect_uris": [BACK], "client_name": "before"});
+    let registered = [json_body.clone()];
+    let made = house.send(Method::POST, "/oauth2/register", &registered, &wish.to_string()).await;
+    let made = made.json();
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let (id, path) = (text("client_id"), text("registration_client_uri"));
+    let path = path.strip_prefix(ISSUER).unwrap();
+    let headers = [json_body, bearer(&text("registration_access_token"))];
+    // As it stands where the switch was on when the client registered.
+    let (named, now) = (id.clone(), house.state.now());
+    let write = house.state.db.write::<_, StoreError, _>("test_sm2", move |tx: &mut Tx| {
+        let id = named.clone();
+        Box::pin(async move {
+            let mut found = idp_store::client::find(tx, &id).await?.unwrap();
+            NAME.clone_into(&mut found.client.id_token_signed_response_alg);
+            idp_store::client::update(tx, &found, now).await
+        })
+    });
+    assert!(write.await.unwrap());
+    let update = async |more: Value| {
+        let mut wish = json!({"client_id": id, "redirect_uris": [BACK], "client_name": "after"});
+        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        house.send(Method::PUT, path, &headers, &wish.to_string()).await
+    };
+    let id_token = "id_token_signed_response_alg";
+    let kept = update(json!({id_token: NAME})).await;
+    assert_eq!(kept.status, StatusCode::OK, "{kept:?}");
+    assert_eq!(
+        (&kept.json()["client_name"], &kept.json()[id_token]),
+        (&json!("after"), &json!(NAME))
+    );
+    // Elsewhere it would be new, and the answer names the member.
+    let refused = update(json!({id_token: NAME, "userinfo_signed_response_alg": NAME})).await;
+    assert_eq!(refused.error(), "invalid_client_metadata");
+    let told = refused.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(told.contains("`userinfo_signed_response_alg`") && !told.contains(id_token), "{told}");
+    // Whoever leaves it does not come back.
+    assert_eq!(update(json!({id_token: "ES256"})).await.status, StatusCode::OK);
+    let refused = update(json!({id_token: NAME})).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{refused:?}");
+}
+
 fn off() -> Settings {
     let mut settings = Settings::new(ISSUER);
     settings.registration = Registration::Open;
@@ -169,6 +214,7 @@ fn off() -> Settings {
 
 on_both! { switched_off with off:
     without_the_operators_switch_nothing_of_it_is_there;
+    rfc_7592_2_2_who_has_it_since_before_changes_the_rest_and_adds_none_of_it;
 }
 
 on_both! {
