@@ -76,6 +76,7 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
     let config = args.place.load()?;
     let mut checks = doctor::settings(&config);
     checks.extend(doctor::standing(&config, &args.place.file()).await);
+    checks.extend(doctor::standing_keys(&config).await);
     print(&checks, args.json)
 }
 

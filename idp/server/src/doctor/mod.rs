@@ -2,6 +2,7 @@
 //! which `docs/operating/findings.md` says what a finding means and what to do.
 
 mod running;
+mod signing_keys;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -16,6 +17,10 @@ use crate::config::Config;
 use crate::{ambient, app, counterparts, listen};
 
 pub(crate) use running::running;
+pub(crate) use signing_keys::standing as standing_keys;
+
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60_000;
 
 /// A certificate that ends within this many days should have been renewed.
 const WARN_DAYS: i64 = 14;

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use idp_domain::key::Stage;
-use idp_store::{Db, StoreError, key, outbox, staff};
+use idp_store::{Db, StoreError, outbox, staff};
 
-use super::{Check, addresses, connect, finding, ok, told};
+use super::{Check, DAY, addresses, connect, finding, ok, signing_keys, told};
 use crate::ambient;
 use crate::backup::{Last, audit_trail, database_file, last_file};
 use crate::checkpoint::{self, Outcome};
@@ -14,13 +13,8 @@ use crate::config::Config;
 use crate::counterparts;
 
 const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
 /// An effect that waits longer than this waits for a counterpart that does not answer.
 const WAITS: i64 = 15 * MINUTE;
-/// Older keys are due to be rotated, where there is no schedule.
-const KEY_AGE: i64 = 400 * DAY;
-/// A schedule that is late by this is not kept.
-const KEY_LATE: i64 = DAY;
 /// Older backups lose too much.
 const BACKUP_AGE: i64 = 2 * DAY;
 /// A log of the embedded database above this says that a reader never ends.
@@ -35,7 +29,7 @@ pub(crate) async fn running(config: &Config, thorough: bool) -> Vec<Check> {
     let now = ambient::system().now();
     for (name, check) in [
         ("outbox", effects(&db, now).await),
-        ("keys", signing_keys(config, &db, now).await),
+        ("keys", signing_keys::running(config, &db, now).await),
         ("staff", people(&db).await),
     ] {
         checks.push(check.unwrap_or_else(|cause| finding(name, cause.to_string())));
@@ -157,40 +151,6 @@ async fn effects(db: &Db, now: i64) -> Result<Check, StoreError> {
         ));
     }
     Ok(ok("outbox", format!("{waiting} effects wait, none was given up")))
-}
-
-async fn signing_keys(config: &Config, db: &Db, now: i64) -> Result<Check, StoreError> {
-    let Ok(settings) = crate::app::web_settings(config) else {
-        return Ok(finding("keys", "the configuration does not hold together: `tongban check`"));
-    };
-    let schedule = settings.keys();
-    let allowed = match schedule.rotate_after {
-        0 => KEY_AGE,
-        after => after + KEY_LATE,
-    };
-    let keys = db.read::<_, StoreError, _>("keys", |tx| Box::pin(key::list(tx))).await?;
-    let mut active =
-        keys.iter().filter(|key| key.life.stage(now, schedule.overlap) == Stage::Active);
-    // One that has a successor is being rotated.
-    let old =
-        |key: &&key::Stored| key.life.signs_until.is_none() && key.life.signs_from + allowed < now;
-    if let Some(old) = active.clone().find(old) {
-        let days = (now - old.life.signs_from) / DAY;
-        let (kid, algorithm) = (&old.kid, &old.algorithm);
-        return Ok(finding(
-            "keys",
-            format!(
-                "the key {kid} is in use for {days} days.\nhint: `tongban key rotate --algorithm {algorithm}`"
-            ),
-        ));
-    }
-    if active.next().is_none() {
-        return Ok(finding(
-            "keys",
-            "no key signs.\nhint: starting `tongban serve` makes the first",
-        ));
-    }
-    Ok(ok("keys", "the master secret opens the signing keys"))
 }
 
 async fn people(db: &Db) -> Result<Check, StoreError> {

@@ -3,6 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_store::{StoreError, Tx, key};
+
 use crate::place::{Answer, Place, alone};
 
 fn private(file: &Path) {
@@ -40,6 +44,74 @@ fn check_changes_nothing_and_names_what_is_missing() {
     let lines = place.run(&["check"]).is(1);
     assert!(lines.data.contains("see docs/operating/findings.md#plugins"), "{}", lines.data);
     assert_eq!(lines.talk.trim(), "error: 2 findings");
+}
+
+/// The line of the keys, as a command tells it.
+fn of_keys(place: &Place, command: &str) -> Option<(bool, String)> {
+    let all = place.run(&[command, "--json"]).json().into_iter();
+    let mut keys = all.filter(|check| check["check"] == "keys");
+    let found = keys
+        .next()
+        .map(|check| (check["ok"].as_bool().unwrap(), check["text"].as_str().unwrap().to_owned()));
+    assert_eq!(keys.next(), None, "{command} says it twice");
+    found
+}
+
+/// Keys that began to sign so many days ago, on the database of a place.
+async fn begun(place: &Place, url: &str, algorithm: &str, days: i64) {
+    let master = std::fs::read_to_string(place.path("master")).unwrap();
+    let master = URL_SAFE_NO_PAD.decode(master.trim()).unwrap();
+    let vault = idp_store::Vault::new(&[&master]).unwrap();
+    let options = idp_store::Options { url: url.to_owned(), connections: 2, vault };
+    let db = idp_store::Db::connect(options).await.unwrap();
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let since = i64::try_from(since).unwrap() - days * 24 * 3_600_000;
+    let algorithm = algorithm.to_owned();
+    let write = db.write::<_, StoreError, _>("test_key", move |tx: &mut Tx| {
+        let (kid, algorithm) = (format!("{algorithm}-{days}"), algorithm.clone());
+        let private = vec![1; 32].into();
+        Box::pin(
+            async move { key::first(tx, &key::Fresh { kid, algorithm, private }, since).await },
+        )
+    });
+    assert!(write.await.unwrap());
+}
+
+async fn check_and_doctor_say_the_same_of_old_keys_on(place: Place, url: &str) {
+    let never = of_keys(&place, "check");
+    assert_eq!(never, None, "nobody started it yet");
+    begun(&place, url, "ES256", 90).await;
+    let young = of_keys(&place, "check");
+    assert!(young.as_ref().is_some_and(|(ok, _)| *ok), "{young:?}");
+    assert_eq!(of_keys(&place, "doctor"), young);
+    begun(&place, url, "RS256", 92).await;
+    let told =
+        "the key RS256-92 is in use for 92 days.\nhint: `tongban key rotate --algorithm RS256`";
+    let old = Some((false, told.to_owned()));
+    assert_eq!(of_keys(&place, "check"), old);
+    assert_eq!(of_keys(&place, "doctor"), old);
+    // Under another master secret nothing of it is read.
+    std::fs::write(place.path("master"), alone(&["secret"]).is(0).data).unwrap();
+    let shut = of_keys(&place, "check");
+    assert!(shut.as_ref().is_some_and(|(ok, _)| !ok), "{shut:?}");
+}
+
+#[tokio::test]
+async fn check_and_doctor_say_the_same_of_old_keys() {
+    let place = Place::with("[keys]\nrotate_days = 90\n");
+    place.run(&["migrate"]).is(0);
+    let url = format!("sqlite://{}", place.path("tongban.sqlite").display());
+    check_and_doctor_say_the_same_of_old_keys_on(place, &url).await;
+}
+
+#[tokio::test]
+#[allow(clippy::disallowed_methods)] // Tests are told where the server is.
+async fn check_and_doctor_say_the_same_of_old_keys_on_postgres() {
+    let Ok(server) = std::env::var("TONGBAN_TEST_POSTGRES_URL") else { return };
+    let url = idp_store::testing::fresh_postgres_url(&server).await.unwrap();
+    let place = Place::with(&format!("[database]\nurl = \"{url}\"\n[keys]\nrotate_days = 90\n"));
+    place.run(&["migrate"]).is(0);
+    check_and_doctor_say_the_same_of_old_keys_on(place, &url).await;
 }
 
 #[test]

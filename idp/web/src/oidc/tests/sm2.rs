@@ -127,11 +127,18 @@ async fn rp_initiated_logout_2_its_id_token_is_a_hint(house: House) {
         [("grant_type", "authorization_code"), ("redirect_uri", BACK), ("code", code.as_str())];
     let tokens = house.post("/oauth2/token", &[basic("gm", SECRET)], &fields).await.json();
     let token = tokens["id_token"].as_str().unwrap();
-    let fields = |hint| [("id_token_hint", hint), ("post_logout_redirect_uri", BYE)];
-    let forged = signer(Algorithm::Sm2).sign("JWT", &claims(token)).unwrap();
-    let address = format!("/oauth2/end_session?{}", form(&fields(&forged)));
-    assert_eq!(browser.get(&house, &address).await.status, StatusCode::BAD_REQUEST);
-    let yes = [&fields(token)[..], &[("logout", "yes")]].concat();
+    // Another's signature, under the name of its key and under that of ours.
+    let (stranger, ours) = (signer(Algorithm::Sm2), Unverified::parse(token).unwrap());
+    let under_ours = json!({"typ": "JWT", "alg": NAME, "kid": ours.kid()});
+    for forged in [
+        stranger.sign("JWT", &claims(token)).unwrap(),
+        stranger.sign_with_header(&under_ours, &claims(token)).unwrap(),
+    ] {
+        let forged = [("id_token_hint", forged.as_str()), ("post_logout_redirect_uri", BYE)];
+        let address = format!("/oauth2/end_session?{}", form(&forged));
+        assert_eq!(browser.get(&house, &address).await.status, StatusCode::BAD_REQUEST);
+    }
+    let yes = [("id_token_hint", token), ("post_logout_redirect_uri", BYE), ("logout", "yes")];
     let done = browser.post(&house, "/oauth2/end_session/confirm", &[], &yes).await;
     assert_eq!(done.location(), BYE);
 }
