@@ -10,10 +10,13 @@
 mod apache;
 mod key;
 mod node;
+mod page;
+mod pages;
 mod play;
 mod provider;
 mod python;
 mod rust;
+mod site;
 mod sm2;
 mod stories;
 
