@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
 
 mod apache;
+mod console;
 mod key;
 mod node;
 mod page;
