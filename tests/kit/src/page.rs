@@ -63,6 +63,12 @@ impl Page {
         self.html().select(&selector(css)).map(element).collect()
     }
 
+    /// The texts of all elements of a selector, with the spaces and line ends that they have.
+    #[must_use]
+    pub fn texts(&self, css: &str) -> Vec<String> {
+        self.html().select(&selector(css)).map(|found| found.text().collect()).collect()
+    }
+
     /// Whether an element is there.
     #[must_use]
     pub fn has(&self, css: &str) -> bool {

@@ -8,12 +8,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
 
 mod apache;
+mod console;
 mod key;
 mod node;
+mod page;
+mod pages;
 mod play;
 mod provider;
 mod python;
 mod rust;
+mod site;
 mod sm2;
 mod stories;
 

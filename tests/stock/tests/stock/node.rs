@@ -4,12 +4,21 @@ use std::path::PathBuf;
 
 use crate::play::{Library, place, root};
 
+/// Where the libraries are.
+pub(crate) fn libraries() -> Option<PathBuf> {
+    place("TONGBAN_TEST_NODE_LIBRARIES", "tests/stock/node/node_modules")
+}
+
+/// What runs them.
+pub(crate) fn interpreter() -> Option<PathBuf> {
+    place("TONGBAN_TEST_NODE", "/usr/bin/node")
+        .or_else(|| place("TONGBAN_TEST_NODE", "/usr/local/bin/node"))
+}
+
 /// A program of tests/stock/node.
 pub(crate) fn program(name: &str) -> Option<Library> {
-    place("TONGBAN_TEST_NODE_LIBRARIES", "tests/stock/node/node_modules")?;
-    let node = place("TONGBAN_TEST_NODE", "/usr/bin/node")
-        .or_else(|| place("TONGBAN_TEST_NODE", "/usr/local/bin/node"))?;
-    let command: Vec<PathBuf> = vec![node, root().join("tests/stock/node").join(name)];
+    libraries()?;
+    let command: Vec<PathBuf> = vec![interpreter()?, root().join("tests/stock/node").join(name)];
     Some(Library { command, authority: "NODE_EXTRA_CA_CERTS" })
 }
 

@@ -31,11 +31,9 @@ pub(crate) struct Library {
 
 /// Where something stands that `tests/run` installs: named and absent is a failure, neither named
 /// nor where `tests/run` would put it is not asked.
-#[allow(clippy::disallowed_methods, clippy::print_stderr)] // Tests are told what to use.
+#[allow(clippy::print_stderr)] // Tests say what they leave out.
 pub(crate) fn place(variable: &str, otherwise: &str) -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os(variable).filter(|named| !named.is_empty()) {
-        let path = PathBuf::from(named);
-        assert!(path.exists(), "{variable} names {}, which is not there", path.display());
+    if let Some(path) = told(variable) {
         return Some(path);
     }
     let path = root().join(otherwise);
@@ -44,6 +42,24 @@ pub(crate) fn place(variable: &str, otherwise: &str) -> Option<PathBuf> {
     }
     eprintln!("not asked: {} is not there\nhint: tests/run installs it", path.display());
     None
+}
+
+/// What has to be named, because being there is not enough: it would load what it lacks.
+#[allow(clippy::print_stderr)] // Tests say what they leave out.
+pub(crate) fn named(variable: &str) -> Option<PathBuf> {
+    let found = told(variable);
+    if found.is_none() {
+        eprintln!("not asked: {variable} names nothing\nhint: tests/run names it");
+    }
+    found
+}
+
+#[allow(clippy::disallowed_methods)] // Tests are told what to use.
+fn told(variable: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).filter(|named| !named.is_empty());
+    let path = PathBuf::from(named?);
+    assert!(path.exists(), "{variable} names {}, which is not there", path.display());
+    Some(path)
 }
 
 /// The root of the source tree.

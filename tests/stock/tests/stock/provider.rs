@@ -187,7 +187,7 @@ impl Provider {
         let told = &self.people[*turn % self.people.len()];
         let text = |name: &str| told[name].as_str().unwrap().to_owned();
         let browser = Browser::trusting(&self.authority);
-        Person { phone: text("phone"), name: text("name"), browser, asked: Vec::new() }
+        Person::of(text("name"), text("phone"), PASSWORD.to_owned(), browser)
     }
 }
 
@@ -195,6 +195,7 @@ impl Provider {
 pub(crate) struct Person {
     pub(crate) phone: String,
     pub(crate) name: String,
+    password: String,
     pub(crate) browser: Browser,
     /// What the pages asked, in their order.
     pub(crate) asked: Vec<&'static str>,
@@ -210,6 +211,11 @@ const QUESTIONS: [(&str, &str); 5] = [
 ];
 
 impl Person {
+    /// Of a name, with what signs her in.
+    pub(crate) fn of(name: String, phone: String, password: String, browser: Browser) -> Self {
+        Self { phone, name, password, browser, asked: Vec::new() }
+    }
+
     /// Goes to an address and agrees to whatever is asked on the way; gives where that ends.
     pub(crate) async fn go(&mut self, address: &str) -> url::Url {
         self.browser.open(address).await;
@@ -217,8 +223,8 @@ impl Person {
             let found = QUESTIONS.iter().find(|(_, button)| self.browser.page().has(button));
             let Some((question, button)) = found else { break };
             self.asked.push(question);
-            let (phone, answer) = (self.phone.clone(), [("password", PASSWORD)]);
-            let fields = [&[("identifier", phone.as_str())], &answer[..]].concat();
+            let (phone, password) = (self.phone.clone(), self.password.clone());
+            let fields = [("identifier", phone.as_str()), ("password", password.as_str())];
             let fields = if *question == "sign-in" { &fields[..] } else { &[] };
             self.browser.press(button, fields).await;
         }

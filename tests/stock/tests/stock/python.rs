@@ -4,8 +4,13 @@ use std::path::PathBuf;
 
 use crate::play::{Library, place, root};
 
+/// An interpreter that has the libraries.
+pub(crate) fn interpreter() -> Option<PathBuf> {
+    place("TONGBAN_TEST_PYTHON", "tests/stock/python/.venv/bin/python")
+}
+
 fn authlib() -> Option<Library> {
-    let python = place("TONGBAN_TEST_PYTHON", "tests/stock/python/.venv/bin/python")?;
+    let python = interpreter()?;
     let program = root().join("tests/stock/python/authlib_client.py");
     let command: Vec<PathBuf> = vec![python, program];
     Some(Library { command, authority: "REQUESTS_CA_BUNDLE" })

@@ -9,6 +9,7 @@ use idp_store::client::Registered;
 use idp_store::{StoreError, Tx, sandbox};
 use serde_json::{Value, json};
 
+use super::programs;
 use super::recorder::{Event, Line, Signature};
 use super::trying::{self, address, home};
 use super::view::{
@@ -22,7 +23,7 @@ use crate::pages::reply::{self, Forms};
 use crate::pages::{text::Lang, times};
 
 /// Methods that a form can register; the others need certificates.
-const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+const METHODS: [&str; 4] = ["client_secret_basic", "none", "client_secret_post", "private_key_jwt"];
 const POLICIES: [&str; 2] = ["openid", "fapi2"];
 
 /// The first page.
@@ -199,6 +200,8 @@ pub(crate) async fn client(page: Page, Path(id): Path<String>) -> Response {
         name: client.client_name.clone(),
         settings: settings(client, issuer),
         environment: environment(client, issuer, secret.as_deref()),
+        programs: programs::fit(client).then(|| programs::filled(client, issuer)),
+        elsewhere: (!programs::answer(client)).then_some(programs::PLACE),
         secret,
         can_try: trying::can(client),
         scope: client.scope.clone(),

@@ -7,6 +7,7 @@
 mod cause;
 mod desk;
 mod observe;
+mod programs;
 mod read;
 mod recorder;
 mod trying;

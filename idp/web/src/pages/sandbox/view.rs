@@ -70,6 +70,20 @@ pub(super) struct EventView {
     pub(super) cause: Option<String>,
 }
 
+pub(super) struct FileView {
+    pub(super) name: &'static str,
+    pub(super) text: String,
+}
+
+/// A page of docs/partners for this client: commands are a line each.
+pub(super) struct ProgramView {
+    pub(super) key: &'static str,
+    pub(super) name: &'static str,
+    pub(super) install: String,
+    pub(super) files: Vec<FileView>,
+    pub(super) start: String,
+}
+
 /// A client.
 #[derive(Template)]
 #[template(path = "sandbox_client.html")]
@@ -79,6 +93,10 @@ pub(super) struct ClientPage {
     pub(super) settings: Vec<(&'static str, String)>,
     /// The same for a shell.
     pub(super) environment: String,
+    /// None if they do not come as this client has to.
+    pub(super) programs: Option<Vec<ProgramView>>,
+    /// None if they answer at its redirect URI: the one at which they do.
+    pub(super) elsewhere: Option<&'static str>,
     /// None: it has none. Empty: it was shown before.
     pub(super) secret: Option<String>,
     pub(super) can_try: bool,
