@@ -37,6 +37,29 @@ fn no_room_is_a_lumber_room() {
     }
 }
 
+/// What whoever opens the tree sees first: nothing that somebody left for a neighbour.
+#[test]
+fn the_first_thing_that_a_reader_sees_is_the_product() {
+    const ROOT: &[&str] = &[
+        "Cargo.lock",
+        "Cargo.toml",
+        "README.md",
+        "clippy.toml",
+        "docs",
+        "idp",
+        "migrations",
+        "plugin-sdk",
+        "plugins",
+        "rustfmt.toml",
+        "tests",
+    ];
+    let entries = std::fs::read_dir(tests_tidy::root()).expect("the tree has a root");
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let seen = names.filter(|name| !name.starts_with('.') && name != "target" && name != "data");
+    let stray: Vec<_> = seen.filter(|name| !ROOT.contains(&name.as_str())).collect();
+    assert!(stray.is_empty(), "at the root: {stray:?}");
+}
+
 #[test]
 fn migrations_come_in_pairs() {
     let names = |engine: &str| -> Vec<_> {
