@@ -6,4 +6,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test stops by panicking.
 
 mod chromium;
+mod sandbox;
 mod walk;
