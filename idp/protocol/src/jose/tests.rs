@@ -144,6 +144,15 @@ fn attack_11_the_kid_chooses_among_trusted_keys_only() {
 }
 
 #[test]
+fn a_token_with_a_nul_is_none() {
+    let signer = signer(Algorithm::EdDsa);
+    for (claims, whole) in [(json!({"jti": "a\0"}), false), (json!({"jti": "a\u{1}"}), true)] {
+        let token = signer.sign("JWT", &claims).unwrap();
+        assert_eq!(Unverified::parse(&token).is_ok(), whole, "{claims}");
+    }
+}
+
+#[test]
 fn attack_42_a_huge_token_is_not_looked_at() {
     let signer = signer(Algorithm::EdDsa);
     let token = signer.sign("JWT", &json!({"x": "x".repeat(16 * 1024)})).unwrap();

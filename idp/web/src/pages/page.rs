@@ -99,7 +99,9 @@ impl Page {
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         let query = self.uri.query()?;
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        let value = pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        // As in a form: none of ours has a NUL.
+        value.filter(|value| !value.contains('\0'))
     }
 
     /// The flow that the page belongs to. Only its form is checked here; whose it is, is checked

@@ -103,6 +103,15 @@ async fn garbage_is_never_our_failure(site: Site) {
     }
 }
 
+async fn a_nul_in_a_path_names_nothing(site: Site) {
+    let mut browser = site.browser();
+    for path in ["/oauth2/authorize/%00", "/oauth2/register/a%00", "/static/%00"] {
+        browser.get(path).await.is(404);
+    }
+    let sent = post("/signin", "application/x-www-form-urlencoded", "identifier=a%00&password=b");
+    browser.send(sent).await.is(400).has("role=\"alert\"");
+}
+
 async fn wrong_methods_and_assets_answer_as_http_says(site: Site) {
     let mut browser = site.browser();
     let request = Request::builder().method("DELETE").uri("/signin").body(Body::empty()).unwrap();
@@ -161,6 +170,7 @@ async fn every_page_reads_in_both_languages(site: Site) {
 on_both! { Site:
     attack_42_bodies_are_bounded_and_typed;
     garbage_is_never_our_failure;
+    a_nul_in_a_path_names_nothing;
     wrong_methods_and_assets_answer_as_http_says;
     attack_35_to_37_pages_carry_their_headers;
     every_page_reads_in_both_languages;
