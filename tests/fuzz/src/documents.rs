@@ -33,7 +33,7 @@ pub(crate) fn client_document(bytes: &[u8]) {
     assert!(said.get("client_secret").is_none());
     let secrets = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost];
     assert!(!secrets.contains(&client.token_endpoint_auth_method));
-    assert_eq!(client.sector().as_deref(), Some(address.host()), "another's pseudonyms");
+    assert_eq!(client.sector().as_deref(), Some(address.as_str()), "another's pseudonyms");
     assert!(client.legal_basis.is_none() && client.resources.is_empty());
     assert!(client.may_act.is_empty());
     for grant in [exchange::GRANT, assertion::GRANT, ciba::GRANT] {

@@ -197,7 +197,7 @@ static KEY: std::sync::LazyLock<Signer> = std::sync::LazyLock::new(|| signer(Alg
 proptest! {
     #[test]
     fn attack_11_one_changed_character_is_no_token(
-        claims in proptest::collection::btree_map("[a-z]{1,8}", ".{0,16}", 0..6),
+        claims in proptest::collection::btree_map("[a-z]{1,8}", "[^\\x00\n]{0,16}", 0..6),
         at in any::<proptest::sample::Index>(),
         to in proptest::char::range('0', 'z'),
     ) {
