@@ -15,7 +15,7 @@ use crate::labels::{self, Due, Line};
 use crate::progress::{self, Progress};
 use crate::session::Visitor;
 use crate::shown::{self, Instant};
-use crate::{State, signin};
+use crate::{State, posted, signin};
 
 /// How long after coming back from the bank the page looks again by itself, milliseconds.
 const WATCHED: i64 = 90_000;
@@ -253,8 +253,8 @@ pub async fn rate(
     let visitor = sender(&frame)?;
     let refused = || Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "rating");
     let (mut stars, mut comment) = (0_u8, String::new());
-    for (name, value) in url::form_urlencoded::parse(&body).take(20) {
-        match name.as_ref() {
+    for (name, value) in posted::fields(&body)? {
+        match name.as_str() {
             "rating" => stars = value.parse().map_err(|_| refused())?,
             "comment" => comment = value.trim().chars().take(1_000).collect(),
             _ => {}

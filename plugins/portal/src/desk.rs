@@ -15,7 +15,7 @@ use crate::cases::{self, File, Row};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::labels::{self, Due, Line};
-use crate::{State, apply, fields, items, local, signin};
+use crate::{State, apply, fields, items, local, posted, signin};
 
 /// Query of the inbox.
 #[derive(Debug, Default, Deserialize)]
@@ -242,9 +242,9 @@ pub async fn decide(
         Err(_) => return Err(Fault::new(StatusCode::UNAUTHORIZED, "signed-out")),
     };
     let (mut name, mut reasons, mut seq) = (String::new(), String::new(), None);
-    for (key, value) in url::form_urlencoded::parse(&body).take(20) {
-        match key.as_ref() {
-            "decision" => name = value.into_owned(),
+    for (key, value) in posted::fields(&body)? {
+        match key.as_str() {
+            "decision" => name = value,
             "reasons" => reasons = value.trim().chars().take(4_000).collect(),
             "seq" => seq = value.parse().ok(),
             _ => {}

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use crate::fault::Fault;
 use crate::lang::{self, Lang};
 use crate::session::{self, Visitor};
-use crate::{State, cookies, local};
+use crate::{State, cookies, local, posted};
 
 /// The frame of one request's page.
 #[derive(Debug, Clone)]
@@ -156,6 +156,7 @@ pub async fn layer(Shared(state): Shared<State>, mut request: Request, next: Nex
     request.extensions_mut().insert(frame.clone());
     let response = match (refused, broken) {
         (Some(fault), _) | (None, Some(fault)) => fault.into_response(),
+        (None, None) if !posted::can_be(request.uri()) => Fault::missing().into_response(),
         (None, None) => next.run(request).await,
     };
     finish(&state, &frame, response)

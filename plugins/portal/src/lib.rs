@@ -20,6 +20,7 @@ pub mod local;
 pub mod machines;
 pub mod partner;
 pub mod pay;
+pub mod posted;
 pub mod progress;
 pub mod provider;
 pub mod session;

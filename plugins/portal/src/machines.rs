@@ -8,14 +8,17 @@ use http::{HeaderValue, header};
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::frame;
 use crate::lang::Lang;
+use crate::{frame, posted};
 
 /// Renders faults as JSON and logs their causes.
 pub async fn layer(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let lang = Lang::of(request.headers());
-    let mut response = next.run(request).await;
+    let mut response = match posted::can_be(request.uri()) {
+        true => next.run(request).await,
+        false => Fault::missing().into_response(),
+    };
     let status = response.status();
     let fault = response.extensions_mut().remove::<Fault>();
     let fault = match fault {

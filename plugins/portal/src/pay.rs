@@ -11,7 +11,7 @@ use plugins_engine::EngineError;
 
 use crate::fault::Fault;
 use crate::frame::Frame;
-use crate::{State, cases, local};
+use crate::{State, cases, local, posted};
 
 /// `POST /cases/{number}/pay`: makes `payment.started` durable, then sends the browser on with the
 /// very form that it posted.
@@ -32,13 +32,12 @@ pub async fn start(
         Err(EngineError::Conflict) => return Ok(back.into_response()),
         Err(cause) => return Err(cause.into()),
     };
-    let mut posted: Vec<(String, String)> =
-        url::form_urlencoded::parse(&body).into_owned().take(100).collect();
+    let mut sent = posted::fields(&body)?;
     let mut signed = payment.fields;
-    posted.sort();
+    sent.sort();
     signed.sort();
     // An old page would carry an old order to the bank; the new page carries the new one.
-    if posted != signed {
+    if sent != signed {
         return Ok(back.into_response());
     }
     // 307, against the rule of attacks row 36, and on purpose: the browser must post again what it
@@ -71,9 +70,7 @@ pub async fn unionpay(
     Shared(state): Shared<State>,
     RawForm(body): RawForm,
 ) -> Result<Response, Fault> {
-    let fields: Vec<(String, String)> =
-        url::form_urlencoded::parse(&body).into_owned().take(100).collect();
-    state.engine.payment_notice(&fields).await?;
+    state.engine.payment_notice(&posted::fields(&body)?).await?;
     Ok((StatusCode::OK, "ok").into_response())
 }
 

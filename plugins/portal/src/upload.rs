@@ -67,7 +67,7 @@ pub async fn read(mut request: Request) -> Result<Sent, Fault> {
         if sent.values.len() >= MOST_FIELDS || sent.files.len() >= MOST_FILES {
             return Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many"));
         }
-        if name.len() > 120 {
+        if name.len() > 120 || name.contains('\0') {
             return Err(Fault::garbled());
         }
         match name.strip_prefix("materials.") {
@@ -80,6 +80,10 @@ pub async fn read(mut request: Request) -> Result<Sent, Fault> {
                     return Err(Fault::of_status(StatusCode::PAYLOAD_TOO_LARGE));
                 };
                 let text = String::from_utf8(content.to_vec()).map_err(|_| Fault::garbled())?;
+                // PostgreSQL has no text with a NUL.
+                if text.contains('\0') {
+                    return Err(Fault::garbled());
+                }
                 sent.values.insert(name, text);
             }
         }

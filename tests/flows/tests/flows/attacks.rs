@@ -111,7 +111,33 @@ async fn attack_36_nothing_secret_travels_in_an_address_or_a_referrer(on: Deploy
     assert!(!left.contains("code="), "the partner leaves the code's address: {left}");
 }
 
+async fn attack_42_a_nul_is_its_senders_fault_and_not_ours(on: Deployment) {
+    let citizen = on.citizen(0, 4).await;
+    let mut browser = Browser::default();
+    with_a_case(&on, &mut browser, &citizen).await;
+    for path in [
+        "/items/%00",
+        "/items/a%00/apply",
+        "/cases/%00",
+        "/cases/%00/materials/a",
+        "/cases/a/materials/%00",
+        "/api/items/%00",
+        "/api/cases/%00",
+        "/payment/return?case=%00",
+    ] {
+        let page = browser.open(&on.at(path)).await;
+        assert_eq!(page.status, 404, "{path}: {}", page.told());
+    }
+    browser.apply(&on, ENDORSEMENT, &citizen).await;
+    let mut form = browser.form(SUBMIT);
+    form.set("transaction", "a\0");
+    let page = browser.send(form).await;
+    assert_eq!(page.status, 400, "{}", page.told());
+    assert!(page.alert().is_some() || page.has("main h1"), "{}", page.told());
+}
+
 tests_kit::on_both! {
+    attack_42_a_nul_is_its_senders_fault_and_not_ours;
     attack_21_the_next_person_at_a_shared_device_inherits_nothing;
     attack_24_addresses_come_from_the_configuration_never_from_the_request;
     attack_36_nothing_secret_travels_in_an_address_or_a_referrer;

@@ -236,7 +236,8 @@ async fn rfc_8628_3_5_and_ciba_11_a_request_for_too_much_costs_nothing(house: Ho
 async fn attack_02_of_parallel_questions_after_the_decision_one_gets_tokens(house: House) {
     partner(&house).await;
     let house = std::sync::Arc::new(house);
-    for way in [Device, Backchannel] {
+    // Again and again: two have to meet between the look and the redemption.
+    for way in [Device, Backchannel].repeat(8) {
         let told = ask(&house, way, "far", &[("scope", "openid"), ("resource", API)]).await.json();
         allow(&house, way, &told, "zh-CN").await;
         let tries = (0..12).map(|number| {
