@@ -1,6 +1,8 @@
 //! Client certificates (RFC 8705): whose they are, who vouches for them, and what tokens are bound
 //! to because of them.
 
+mod withdrawn;
+
 use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use x509_cert::name::Name;
 use crate::client::{AuthMethod, Client};
 use crate::compare;
 use crate::metadata::Offer;
+
+pub use withdrawn::{NoList, Withdrawn};
 
 /// A text or bytes that hold no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -182,53 +186,87 @@ fn own(key: &Value) -> Option<Vec<u8>> {
     STANDARD.decode(key.get("x5c")?.get(0)?.as_str()?).ok()
 }
 
+/// Why a chain is not believed: for the log, not for whoever showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unvouched {
+    /// No authority of ours signed it for this use and this time.
+    #[error("no authority of ours vouches for it")]
+    Nobody,
+    /// Its authority took it back.
+    #[error("its authority withdrew it")]
+    Withdrawn,
+    /// The list of its authority says that there is a newer one.
+    #[error("the revocation list of its authority is out of date")]
+    ListOutOfDate,
+    /// The list is not signed by the authority that it names.
+    #[error("the revocation list of its authority is not signed by it")]
+    ListUnsigned,
+}
+
 /// Whose signature makes a certificate believed (RFC 8705 §2.1).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Authorities(Vec<Vec<u8>>);
+#[derive(Debug, Clone, Default)]
+pub struct Authorities {
+    roots: Vec<Vec<u8>>,
+    /// What they took back.
+    pub withdrawn: Withdrawn,
+}
 
 impl Authorities {
-    /// Reads all certificates of a PEM text.
+    /// Reads all certificates of a PEM text; nothing is withdrawn yet.
     ///
     /// # Errors
     /// [`NoCertificate`] if there is none, or one cannot be read.
     pub fn from_pem(text: &str) -> Result<Self, NoCertificate> {
-        let mut all = Vec::new();
+        let mut roots = Vec::new();
         for one in CertificateDer::pem_slice_iter(text.as_bytes()) {
             let one = one.map_err(|_| NoCertificate)?;
             anchor_from_trusted_cert(&one).map_err(|_| NoCertificate)?;
-            all.push(one.to_vec());
+            roots.push(one.to_vec());
         }
-        if all.is_empty() { Err(NoCertificate) } else { Ok(Self(all)) }
+        let withdrawn = Withdrawn::default();
+        if roots.is_empty() { Err(NoCertificate) } else { Ok(Self { roots, withdrawn }) }
     }
 
     /// Nobody is believed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.roots.is_empty()
     }
 
     /// Whether a chain (the client's certificate first, DER) leads to one of them at a time
-    /// (seconds UTC): names, signatures, validity, basic constraints and extended key usage
-    /// (RFC 5280 §6).
-    #[must_use]
-    pub fn vouch_for(&self, chain: &[Vec<u8>], now: i64) -> bool {
-        let Some((leaf, above)) = chain.split_first() else { return false };
+    /// (seconds UTC): names, signatures, validity, basic constraints, extended key usage and
+    /// revocation (RFC 5280 §6).
+    ///
+    /// # Errors
+    /// [`Unvouched`].
+    pub fn vouch_for(&self, chain: &[Vec<u8>], now: i64) -> Result<(), Unvouched> {
+        let (leaf, above) = chain.split_first().ok_or(Unvouched::Nobody)?;
         // A partner's own certificate may be named in the place of an authority.
-        if self.0.contains(leaf) {
-            return Certificate::read(leaf).is_ok_and(|leaf| leaf.is_valid_at(now));
+        if self.roots.contains(leaf) {
+            let valid = Certificate::read(leaf).is_ok_and(|leaf| leaf.is_valid_at(now));
+            return if valid { Ok(()) } else { Err(Unvouched::Nobody) };
         }
         let leaf = CertificateDer::from(leaf.as_slice());
-        let Ok(leaf) = EndEntityCert::try_from(&leaf) else { return false };
+        let leaf = EndEntityCert::try_from(&leaf).map_err(|_| Unvouched::Nobody)?;
         let roots: Vec<_> =
-            self.0.iter().map(|root| CertificateDer::from(root.as_slice())).collect();
+            self.roots.iter().map(|root| CertificateDer::from(root.as_slice())).collect();
         let anchors: Vec<_> =
             roots.iter().filter_map(|root| anchor_from_trusted_cert(root).ok()).collect();
         let above: Vec<_> = above.iter().map(|one| CertificateDer::from(one.as_slice())).collect();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs()));
-        let usage = KeyUsage::client_auth();
-        let path =
-            leaf.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &above, now, usage, None, None);
-        path.is_ok()
+        let (algorithms, usage) = (ALL_VERIFICATION_ALGS, KeyUsage::client_auth());
+        let path = self.withdrawn.asked(|lists| {
+            leaf.verify_for_usage(algorithms, &anchors, &above, now, usage, lists, None).map(drop)
+        });
+        path.map_err(|cause| match cause {
+            webpki::Error::CertRevoked => Unvouched::Withdrawn,
+            webpki::Error::CrlExpired { .. } => Unvouched::ListOutOfDate,
+            webpki::Error::InvalidCrlSignatureForPublicKey
+            | webpki::Error::UnsupportedCrlSignatureAlgorithmContext(_)
+            | webpki::Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+            | webpki::Error::IssuerNotCrlSigner => Unvouched::ListUnsigned,
+            _ => Unvouched::Nobody,
+        })
     }
 }
 

@@ -16,6 +16,8 @@ use plugins_engine::{Engine, Worker};
 use tokio::sync::Notify;
 
 use crate::config::{Config, ConfigError};
+use crate::listen::lists::Lists;
+use crate::listen::renewed::renew;
 use crate::ports::Facts;
 use crate::{hall, jobs, plugins};
 
@@ -49,6 +51,8 @@ pub struct App {
     pub db: Db,
     /// Where the audit trail is sealed, and how often.
     seal: Option<(PathBuf, Duration)>,
+    /// What the authorities of client certificates took back, where a file says so.
+    lists: Option<Lists>,
 }
 
 /// The keys of a configuration's database.
@@ -210,7 +214,8 @@ impl App {
             let minutes = u64::from(audit.checkpoint_minutes);
             (audit.checkpoint.clone(), Duration::from_secs(60 * minutes))
         });
-        Ok(Self { router, web, worker: Worker::new(engine.clone()), engine, host, db, seal })
+        let lists = Lists::of(&config.tls, &web.settings.certificates.authorities.withdrawn);
+        Ok(Self { lists, router, web, worker: Worker::new(engine.clone()), engine, host, db, seal })
     }
 
     fn engine(
@@ -255,6 +260,10 @@ impl App {
     pub fn start_jobs(self, shutdown: &crate::listen::Shutdown) -> Router {
         let (worker, stop) = (self.worker, shutdown.clone());
         tokio::spawn(async move { worker.run(stop.stopped()).await });
+        if let Some(mut lists) = self.lists {
+            let take = move || lists.reload();
+            tokio::spawn(renew("the revocation lists", take, shutdown.clone()));
+        }
         if let Some((path, interval)) = self.seal {
             let (db, ambient) = (self.db.clone(), self.web.ambient.clone());
             tokio::spawn(jobs::seal(db, ambient, path, interval, shutdown.clone()));

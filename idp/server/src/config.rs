@@ -217,6 +217,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("tls", "certificate"),
     ("tls", "key"),
     ("tls", "client_ca"),
+    ("tls", "client_crl"),
     ("express", "secret"),
     ("sms", "secret"),
     ("register", "secret"),
@@ -265,7 +266,7 @@ fn read_secret_files(table: &mut Table, base: &Path) -> Result<(), ConfigError> 
         })?;
         keys.insert((*key).to_owned(), Value::String(text.trim().to_owned()));
         // These are renewed while the program runs, and read again.
-        if matches!((*section, *key), ("tls", "certificate" | "key")) {
+        if matches!((*section, *key), ("tls", "certificate" | "key" | "client_crl")) {
             keys.insert(format!("{key}_file"), Value::String(path.display().to_string()));
         }
     }

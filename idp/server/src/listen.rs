@@ -1,7 +1,10 @@
 //! The listeners: HTTP/1.1 over TCP or TLS with bounds on headers and on time, and a shutdown that lets
 //! requests in flight finish.
 
+mod arriving;
 mod doors;
+pub mod lists;
+pub mod renewed;
 pub mod tls;
 
 use std::net::SocketAddr;
@@ -123,13 +126,14 @@ async fn connection(
     router: Router,
     shutdown: Shutdown,
 ) {
-    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+    let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         if let Some(chain) = &chain {
             request.extensions_mut().insert(chain.clone());
         }
-        request
+        let router = router.clone();
+        arriving::answered(async move |request| router.oneshot(request).await, request)
     });
     let mut http1 = hyper::server::conn::http1::Builder::new();
     http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(HEADER_BYTES);

@@ -55,7 +55,7 @@ impl Chain {
 }
 
 /// How client certificates reach this deployment, and what they are good for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Certificates {
     /// They do: some listener asks for them, or a proxy passes them on.
     pub asked: bool,

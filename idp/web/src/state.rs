@@ -117,7 +117,7 @@ pub enum Registration {
 }
 
 /// Plain data that the server fills from its configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Issuer identifier without a trailing slash (OpenID Connect Discovery §3).
     pub issuer: String,

@@ -1,8 +1,9 @@
 //! With certificates that rcgen makes.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, RevocationReason,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use serde_json::json;
 
@@ -12,9 +13,13 @@ use super::*;
 const NOW: i64 = 1_800_000_000;
 
 fn authority() -> (String, Vec<u8>, Issuer<'static, KeyPair>) {
+    authority_named("an authority")
+}
+
+fn authority_named(name: &str) -> (String, Vec<u8>, Issuer<'static, KeyPair>) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "an authority");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let made = params.self_signed(&key).unwrap();
     (made.pem(), made.der().to_vec(), Issuer::new(params, key))
@@ -99,46 +104,121 @@ fn rfc_8705_2_1_only_a_chain_to_our_authority_is_believed() {
     let (pem, _, by) = authority();
     let authorities = Authorities::from_pem(&pem).unwrap();
     let leaf = issued(&params(), &by);
-    assert!(authorities.vouch_for(std::slice::from_ref(&leaf), NOW));
+    assert!(authorities.vouch_for(std::slice::from_ref(&leaf), NOW).is_ok());
     // Another's authority of the same name, and nobody's.
     let (other, _, stranger) = authority();
-    assert!(!authorities.vouch_for(&[issued(&params(), &stranger)], NOW));
-    assert!(!Authorities::from_pem(&other).unwrap().vouch_for(std::slice::from_ref(&leaf), NOW));
-    assert!(!Authorities::default().vouch_for(std::slice::from_ref(&leaf), NOW));
-    assert!(!authorities.vouch_for(&[], NOW));
-    assert!(!authorities.vouch_for(&[b"nonsense".to_vec()], NOW));
+    assert!(authorities.vouch_for(&[issued(&params(), &stranger)], NOW).is_err());
+    assert!(
+        Authorities::from_pem(&other).unwrap().vouch_for(std::slice::from_ref(&leaf), NOW).is_err()
+    );
+    assert!(Authorities::default().vouch_for(std::slice::from_ref(&leaf), NOW).is_err());
+    assert!(authorities.vouch_for(&[], NOW).is_err());
+    assert!(authorities.vouch_for(&[b"nonsense".to_vec()], NOW).is_err());
     // A certificate for servers is not one for clients.
     let mut server = params();
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    assert!(!authorities.vouch_for(&[issued(&server, &by)], NOW));
+    assert!(authorities.vouch_for(&[issued(&server, &by)], NOW).is_err());
     server.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
-    assert!(authorities.vouch_for(&[issued(&server, &by)], NOW));
+    assert!(authorities.vouch_for(&[issued(&server, &by)], NOW).is_ok());
     // An expired one.
     let mut old = params();
     old.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    assert!(!authorities.vouch_for(&[issued(&old, &by)], NOW));
+    assert!(authorities.vouch_for(&[issued(&old, &by)], NOW).is_err());
     // Whoever was issued a certificate is no authority because of it.
     let key = KeyPair::generate().unwrap();
     let middle = params().signed_by(&key, &by).unwrap().der().to_vec();
     let below = issued(&params(), &Issuer::new(params(), key));
-    assert!(!authorities.vouch_for(&[below, middle], NOW));
+    assert!(authorities.vouch_for(&[below, middle], NOW).is_err());
     // One between that may is.
     let key = KeyPair::generate().unwrap();
     let mut between = params();
     between.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let middle = between.signed_by(&key, &by).unwrap().der().to_vec();
     let below = issued(&params(), &Issuer::new(between, key));
-    assert!(authorities.vouch_for(&[below.clone(), middle], NOW));
-    assert!(!authorities.vouch_for(&[below], NOW));
+    assert!(authorities.vouch_for(&[below.clone(), middle], NOW).is_ok());
+    assert!(authorities.vouch_for(&[below], NOW).is_err());
     assert_eq!(Authorities::from_pem("").unwrap_err(), NoCertificate);
     // What was named itself, and nothing of its name.
     let key = KeyPair::generate().unwrap();
     let own = params().self_signed(&key).unwrap();
     let named = Authorities::from_pem(&own.pem()).unwrap();
-    assert!(named.vouch_for(&[own.der().to_vec()], NOW));
-    assert!(!named.vouch_for(&[own.der().to_vec()], i64::MAX));
+    assert!(named.vouch_for(&[own.der().to_vec()], NOW).is_ok());
+    assert!(named.vouch_for(&[own.der().to_vec()], i64::MAX).is_err());
     let other = params().self_signed(&KeyPair::generate().unwrap()).unwrap();
-    assert!(!named.vouch_for(&[other.der().to_vec()], NOW));
+    assert!(named.vouch_for(&[other.der().to_vec()], NOW).is_err());
+}
+
+/// A list of an authority that names some serial numbers.
+fn list(by: &Issuer<'_, KeyPair>, number: u64, until: (i32, u8), serials: &[u64]) -> String {
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1) + Duration::from_secs(number),
+        next_update: date_time_ymd(until.0, until.1, 1),
+        crl_number: SerialNumber::from(number),
+        issuing_distribution_point: None,
+        revoked_certs: serials
+            .iter()
+            .map(|serial| RevokedCertParams {
+                serial_number: SerialNumber::from(*serial),
+                revocation_time: date_time_ymd(2026, 1, 1),
+                reason_code: Some(RevocationReason::KeyCompromise),
+                invalidity_date: None,
+            })
+            .collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(by).unwrap().pem().unwrap()
+}
+
+#[test]
+fn rfc_5280_5_what_its_authority_withdrew_is_not_believed() {
+    let (pem, _, by) = authority();
+    let authorities = Authorities::from_pem(&pem).unwrap();
+    let numbered = |serial: u64, by: &Issuer<'_, KeyPair>| {
+        let mut params = params();
+        params.serial_number = Some(SerialNumber::from(serial));
+        issued(&params, by)
+    };
+    let (kept, lost) = (numbered(7, &by), numbered(8, &by));
+    let of = |one: &Vec<u8>| authorities.vouch_for(std::slice::from_ref(one), NOW);
+    assert_eq!((of(&kept), of(&lost)), (Ok(()), Ok(())));
+    let lists = &authorities.withdrawn;
+    assert_eq!(lists.until(), None);
+    // NOW is in January 2027.
+    assert_eq!(lists.replace(&list(&by, 1, (2027, 6), &[8])), Ok(1));
+    assert_eq!((of(&kept), of(&lost)), (Ok(()), Err(Unvouched::Withdrawn)));
+    assert_eq!(lists.until(), Some(1_811_808_000));
+    // A list of another authority says nothing about this one's.
+    let (_, _, other) = authority_named("another");
+    lists.replace(&list(&other, 1, (2027, 6), &[7])).unwrap();
+    assert_eq!((of(&kept), of(&lost)), (Ok(()), Ok(())));
+    // Nor does one of its name that it did not sign: but then nothing is known.
+    let (_, _, stranger) = authority();
+    lists.replace(&list(&stranger, 1, (2027, 6), &[7])).unwrap();
+    assert_eq!(
+        (of(&kept), of(&lost)),
+        (Err(Unvouched::ListUnsigned), Err(Unvouched::ListUnsigned))
+    );
+    // Out of date, and then the newer of two, wherever it stands.
+    let old = list(&by, 1, (2026, 6), &[]);
+    lists.replace(&old).unwrap();
+    assert_eq!(of(&kept), Err(Unvouched::ListOutOfDate));
+    assert_eq!(lists.replace(&format!("{old}{}", list(&by, 2, (2027, 6), &[8]))), Ok(2));
+    assert_eq!((of(&kept), of(&lost)), (Ok(()), Err(Unvouched::Withdrawn)));
+    // What holds no list changes nothing.
+    for unusable in ["", &pem, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"] {
+        assert_eq!(lists.replace(unusable), Err(NoList));
+        assert_eq!(of(&lost), Err(Unvouched::Withdrawn));
+    }
+    // An authority between that was taken back takes all below with it.
+    let key = KeyPair::generate().unwrap();
+    let mut between = params();
+    between.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    between.serial_number = Some(SerialNumber::from(9));
+    let middle = between.signed_by(&key, &by).unwrap().der().to_vec();
+    let chain = [numbered(7, &Issuer::new(between, key)), middle];
+    assert_eq!(authorities.vouch_for(&chain, NOW), Ok(()));
+    lists.replace(&list(&by, 3, (2027, 6), &[9])).unwrap();
+    assert_eq!(authorities.vouch_for(&chain, NOW), Err(Unvouched::Withdrawn));
 }
 
 #[test]

@@ -49,6 +49,12 @@ pub struct Tls {
     /// PEM: who vouches for client certificates.
     #[serde(default)]
     pub client_ca: String,
+    /// PEM: which of those certificates their authorities took back.
+    #[serde(default)]
+    pub client_crl: String,
+    /// Where it was read, to be read again.
+    #[serde(default)]
+    pub client_crl_file: PathBuf,
     /// Header in which trusted proxies pass client certificates on, or empty.
     pub certificate_header: String,
 }

@@ -25,6 +25,9 @@ const DAY: i64 = 24 * 60 * 60_000;
 /// A certificate that ends within this many days should have been renewed.
 const WARN_DAYS: i64 = 14;
 
+/// A revocation list that ends within this many hours should have been fetched anew.
+const WARN_HOURS: i64 = 12;
+
 /// One check and how it ended.
 #[derive(Debug)]
 pub(crate) struct Check {
@@ -131,11 +134,34 @@ fn certificate(config: &Config) -> Check {
     ok("certificate", format!("the certificate names {host} and ends in {days} days"))
 }
 
+/// The revocation lists, none of them about to be out of date.
+fn lists(config: &Config) -> Check {
+    let known = listen::certificates(config).ok();
+    let Some(until) = known.and_then(|known| known.authorities.withdrawn.until()) else {
+        return ok("lists", "no revocation list is used");
+    };
+    let hours = (until - ambient::system().now() / 1000) / 3600;
+    if hours < WARN_HOURS {
+        let hint = "hint: partners of that authority are refused without a list; fetch its next";
+        return finding("lists", format!("a revocation list ends in {hours} hours.\n{hint}"));
+    }
+    ok("lists", format!("the first revocation list to end does so in {hours} hours"))
+}
+
 /// What the machine holds, with nothing started and nothing changed.
 pub(crate) async fn standing(config: &Config, file: &Path) -> Vec<Check> {
     let database = database(config).await;
     let certificate = certificate(config);
-    vec![secrets(config), files(file), certificate, outside(config), plugins(config), database]
+    let lists = lists(config);
+    vec![
+        secrets(config),
+        files(file),
+        certificate,
+        lists,
+        outside(config),
+        plugins(config),
+        database,
+    ]
 }
 
 fn secrets(config: &Config) -> Check {
@@ -153,7 +179,8 @@ fn files(file: &Path) -> Check {
     let base = file.parent().unwrap_or(Path::new("."));
     let keys = table.values().filter_map(toml::Value::as_table).flatten();
     // The gateway's key is its public one, and so are certificates.
-    let public = ["gateway_key_file", "certificate_file", "client_ca_file", "ca_file"];
+    let public =
+        ["gateway_key_file", "certificate_file", "client_ca_file", "client_crl_file", "ca_file"];
     let secret = |key: &str| key.ends_with("_file") && !public.contains(&key);
     let named = keys.filter(|(key, _)| secret(key)).filter_map(|(_, path)| path.as_str());
     for path in named.map(|path| base.join(path)).chain([file.to_owned()]) {

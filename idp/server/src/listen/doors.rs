@@ -16,7 +16,8 @@ use idp_web::certificate::Certificates;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::{self, Identity};
+use super::renewed::renew;
+use super::tls::Identity;
 use super::{Shutdown, serve_over};
 use crate::config::{Config, ConfigError};
 
@@ -58,6 +59,9 @@ pub fn certificates(config: &Config) -> Result<Certificates, ConfigError> {
     }
     let asked = asks || second || header.is_some();
     let authorities = if asked { authorities(config)? } else { Authorities::default() };
+    if asked && !config.tls.client_crl.is_empty() {
+        authorities.withdrawn.replace(&config.tls.client_crl).map_err(super::lists::unusable)?;
+    }
     let address = match tls.mtls_address.trim_end_matches('/') {
         "" if second => Some(beside(&config.server.issuer, &tls.mtls_listen)?),
         "" => None,
@@ -141,7 +145,8 @@ impl Doors {
         grace: Duration,
     ) {
         if let Some(identity) = self.identity {
-            tokio::spawn(tls::renew(identity, shutdown.clone()));
+            let take = move || identity.reload();
+            tokio::spawn(renew("the certificate", take, shutdown.clone()));
         }
         let second = async {
             if let Some((listener, acceptor)) = self.second {

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
 
 use idp_protocol::certificate::Certificate;
 use rustls::CipherSuite;
@@ -21,13 +20,10 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::Shutdown;
 use crate::config::{ConfigError, Tls};
 
 /// Sessions that a listener remembers, so that a client that comes again need not sign again.
 const SESSIONS: usize = 10_240;
-/// How often the files are looked at without a signal: renewal tools seldom send one.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// Who this server is: its certificate and key, as they are now.
 #[derive(Debug)]
@@ -75,7 +71,7 @@ fn certified(certificate: &str, key: &str) -> Result<Arc<CertifiedKey>, ConfigEr
     Ok(Arc::new(key))
 }
 
-fn text(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path)
         .map_err(|cause| unusable(format!("{} cannot be read: {cause}.", path.display())))
 }
@@ -148,28 +144,6 @@ impl Identity {
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.read().ok()?.key.clone())
-    }
-}
-
-/// Takes a renewed certificate into use, at SIGHUP at once.
-pub(crate) async fn renew(identity: Arc<Identity>, shutdown: Shutdown) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup()).ok();
-    let mut told = async move || match hangup.as_mut() {
-        Some(hangup) => hangup.recv().await,
-        None => std::future::pending().await,
-    };
-    loop {
-        tokio::select! {
-            _ = told() => {}
-            () = tokio::time::sleep(LOOK) => {}
-            () = shutdown.stopped() => return,
-        }
-        match identity.reload() {
-            Ok(true) => tracing::info!("the renewed certificate is in use"),
-            Ok(false) => {}
-            Err(cause) => tracing::error!(%cause, "the renewed certificate is not used"),
-        }
     }
 }
 

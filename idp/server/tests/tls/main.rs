@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use place::{Place, authority, issued};
+use place::{Place, authority, issued, numbered};
 use reqwest::StatusCode;
 use reqwest::tls::{TlsInfo, Version};
 use serde_json::{Value, json};
@@ -195,6 +195,41 @@ async fn a_renewed_certificate_is_taken_into_use_and_a_broken_one_is_not() {
     assert!(told.contains("do not go together"), "{told}");
     let fresh = place.client().tls_info(true).build().unwrap();
     assert_eq!(shown(fresh, live).await, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc_5280_5_a_certificate_that_was_taken_back_opens_nothing_from_then_on() {
+    let mut place = Place::new("request").await;
+    place
+        .register(json!({"client_id": "vouched", "token_endpoint_auth_method": "tls_client_auth",
+            "grant_types": ["client_credentials"], "scope": "cases",
+            "tls_client_auth_san_dns": "vouched.example"}))
+        .await;
+    let address = place.at("/oauth2/token");
+    let fields = [("grant_type", "client_credentials"), ("client_id", "vouched")];
+    let mut programs = Vec::new();
+    for serial in [1, 2, 3] {
+        let pem = numbered(place.partners(), "vouched.example", serial);
+        let identity = reqwest::Identity::from_pem(pem.as_bytes()).unwrap();
+        programs.push(place.client().identity(identity).build().unwrap());
+    }
+    let believed = async || {
+        let mut believed = Vec::new();
+        for program in &programs {
+            let answer = program.post(&address).form(&fields).send().await.unwrap();
+            believed.push(answer.status() == StatusCode::OK);
+        }
+        believed
+    };
+    assert_eq!(believed().await, [false, true, true], "the list of the start");
+    assert!(!place.lists.reload().unwrap(), "nothing is new");
+    place.withdraw(&[1, 2]);
+    assert!(place.lists.reload().unwrap());
+    assert_eq!(believed().await, [false, false, true], "over connections that live, too");
+    place.garble_list();
+    let told = place.lists.reload().unwrap_err().to_string();
+    assert!(told.contains("`tls.client_crl`"), "{told}");
+    assert_eq!(believed().await, [false, false, true]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

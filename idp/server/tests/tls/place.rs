@@ -9,10 +9,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_protocol::certificate::thumbprint;
 use idp_server::app::App;
 use idp_server::config::Config;
+use idp_server::listen::lists::Lists;
 use idp_server::listen::tls::Identity;
 use idp_server::listen::{self, Doors, Shutdown};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -44,6 +46,33 @@ pub fn issued(by: &Authority, name: &str) -> (String, String) {
     (format!("{}{}", made.pem(), key.serialize_pem()), thumbprint(made.der()))
 }
 
+/// As [`issued`], with a serial number that can be withdrawn.
+pub fn numbered(by: &Authority, name: &str, serial: u64) -> String {
+    let (key, mut params) = (KeyPair::generate().unwrap(), named(name));
+    params.serial_number = Some(SerialNumber::from(serial));
+    let made = params.signed_by(&key, &by.issuer).unwrap();
+    format!("{}{}", made.pem(), key.serialize_pem())
+}
+
+/// What an authority took back, believed for a thousand years.
+fn list(by: &Authority, serials: &[u64]) -> String {
+    let taken = |serial: &u64| RevokedCertParams {
+        serial_number: SerialNumber::from(*serial),
+        revocation_time: date_time_ymd(2026, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(3026, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(taken).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(&by.issuer).unwrap().pem().unwrap()
+}
+
 /// A running deployment.
 pub struct Place {
     /// Its port.
@@ -52,6 +81,8 @@ pub struct Place {
     pub second: Option<u16>,
     /// Who it is.
     pub identity: Arc<Identity>,
+    /// What the partners' authority took back.
+    pub lists: Lists,
     web: idp_web::State,
     authority: Authority,
     partners: Authority,
@@ -86,6 +117,7 @@ impl Place {
         write(&directory, &authority);
         std::fs::write(directory.path().join("partners.pem"), &partners.pem).unwrap();
         std::fs::write(directory.path().join("authority.pem"), &authority.pem).unwrap();
+        std::fs::write(directory.path().join("lists.pem"), list(&partners, &[1])).unwrap();
         let (main, port) = listener().await;
         let second = if asks == "mtls" { Some(listener().await) } else { None };
         let more = match (&second, asks) {
@@ -97,7 +129,7 @@ impl Place {
         let text = format!(
             "[server]\nissuer = \"https://localhost:{port}\"\n[secrets]\nmaster = \"{master}\"\n\
              [tls]\ncertificate_file = \"certificate.pem\"\nkey_file = \"key.pem\"\n\
-             client_ca_file = \"partners.pem\"\n{more}\n\
+             client_ca_file = \"partners.pem\"\nclient_crl_file = \"lists.pem\"\n{more}\n\
              [outgoing]\nca_file = \"authority.pem\"\n"
         );
         let config = Config::from_text(&text, &BTreeMap::new(), directory.path()).unwrap();
@@ -105,11 +137,23 @@ impl Place {
         let doors = Doors::new(&config, main, second.map(|(listener, _)| listener)).unwrap();
         let identity = doors.identity().unwrap();
         let app = App::build(&config, idp_server::ambient::system()).await.unwrap();
+        let withdrawn = &app.web.settings.certificates.authorities.withdrawn;
+        let lists = Lists::of(&config.tls, withdrawn).unwrap();
         let (web, aliases, shutdown) =
             (app.web.clone(), listen::aliases(&app.web), Shutdown::default());
         let router = app.start_jobs(&shutdown);
         tokio::spawn(doors.serve(router, aliases, shutdown.clone(), Duration::ZERO));
-        Self { port, second: second_port, identity, web, authority, partners, shutdown, directory }
+        Self {
+            port,
+            second: second_port,
+            identity,
+            lists,
+            web,
+            authority,
+            partners,
+            shutdown,
+            directory,
+        }
     }
 
     /// Who vouches for partners.
@@ -137,6 +181,17 @@ impl Place {
     /// A new certificate with a new key in the files of the old.
     pub fn renew(&self) {
         write(&self.directory, &self.authority);
+    }
+
+    /// The authority of the partners takes certificates back: their serial numbers.
+    pub fn withdraw(&self, serials: &[u64]) {
+        let text = list(&self.partners, serials);
+        std::fs::write(self.directory.path().join("lists.pem"), text).unwrap();
+    }
+
+    /// What came in the place of the list is none.
+    pub fn garble_list(&self) {
+        std::fs::write(self.directory.path().join("lists.pem"), "<html>").unwrap();
     }
 
     /// A new certificate whose key did not come with it.

@@ -75,7 +75,15 @@ async fn certified(state: &State, known: &Known, certificate: Option<&Chain>) ->
     match client.token_endpoint_auth_method {
         // RFC 8705 §2.1: of the registered subject, and a chain that leads to an authority.
         AuthMethod::TlsClientAuth => {
-            own.is_of(client) && state.settings.certificates.authorities.vouch_for(chain.all(), now)
+            let authorities = &state.settings.certificates.authorities;
+            own.is_of(client)
+                && authorities
+                    .vouch_for(chain.all(), now)
+                    .inspect_err(|cause| {
+                        let client_id = &client.client_id;
+                        tracing::warn!(client_id, %cause, "a certificate is not believed");
+                    })
+                    .is_ok()
         }
         // RFC 8705 §2.2: registered itself; nobody vouches for it.
         AuthMethod::SelfSignedTlsClientAuth => {

@@ -1,0 +1,190 @@
+//! A request's body on its way: how long its sender may be silent, and what becomes of the part
+//! that nobody asked for.
+//!
+//! Whoever closes a connection with unread bytes in it makes the system reset it, and the answer
+//! is lost with it: a person whose upload was refused early would see a broken page in place of
+//! the reason. So the rest is read and thrown away before the answer leaves (RFC 9112 §9.6).
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::EXPECT;
+use http::{Request, Response};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::sync::oneshot;
+use tower_http::timeout::TimeoutBody;
+
+/// How long a sender may be silent inside a body: a slow one must not hold a connection (slowloris).
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long an answer waits for the rest of its request.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of that rest, above which the connection is cut: the longest form of the hall and more.
+const LONGEST_REST: usize = 16 * 1024 * 1024;
+
+type Watched = Pin<Box<TimeoutBody<Incoming>>>;
+
+struct Arriving {
+    rest: Option<Watched>,
+    /// Whether the sender was told to go on: with `Expect`, that is when somebody begins to read.
+    invited: bool,
+    back: Option<oneshot::Sender<Watched>>,
+}
+
+impl hyper::body::Body for Arriving {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.invited = true;
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let frame = ready!(rest.as_mut().poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) {
+            self.rest = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), |rest| rest.size_hint())
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if let (true, Some(rest), Some(back)) = (self.invited, self.rest.take(), self.back.take()) {
+            // Nobody waits for it if the connection is gone.
+            let _ = back.send(rest);
+        }
+    }
+}
+
+/// Answers a request by `service`, and lets the request arrive before its answer leaves.
+pub(super) async fn answered<S, E>(
+    service: S,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, E>
+where
+    S: AsyncFnOnce(Request<Body>) -> Result<Response<Body>, E>,
+{
+    if request.body().is_end_stream() {
+        return service(request.map(|_| Body::empty())).await;
+    }
+    let (back, given) = oneshot::channel();
+    let invited = !request.headers().contains_key(EXPECT);
+    let request = request.map(|body| {
+        let rest = Some(Box::pin(TimeoutBody::new(SILENCE, body)));
+        Body::new(Arriving { rest, invited, back: Some(back) })
+    });
+    let response = service(request).await;
+    finish(given).await;
+    response
+}
+
+async fn finish(mut given: oneshot::Receiver<Watched>) {
+    let Ok(mut rest) = given.try_recv() else { return };
+    let arrive = async {
+        let mut left = LONGEST_REST;
+        while let Some(Ok(frame)) = poll_fn(|cx| rest.as_mut().poll_frame(cx)).await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(fewer) = left.checked_sub(length) else { break };
+            left = fewer;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, arrive).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::Router;
+    use axum::routing::post;
+    use http::StatusCode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::{Shutdown, serve};
+    use super::*;
+
+    /// One address that reads nothing and one that reads all.
+    async fn server() -> SocketAddr {
+        let router = Router::new()
+            .route("/refuse", post(async || StatusCode::BAD_REQUEST))
+            .route("/read", post(async |body: Bytes| body.len().to_string()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, Shutdown::default(), Duration::ZERO));
+        address
+    }
+
+    async fn begun(path: &str, more: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(server().await).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: h\r\n{more}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// What the server says until it closes the connection.
+    async fn heard(stream: &mut TcpStream) -> String {
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard).await;
+        String::from_utf8(heard).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rfc9112_9_6_a_refusal_is_heard_by_who_still_sends_and_the_connection_lives() {
+        let mut stream = begun("/refuse", "content-length: 8388608").await;
+        for _ in 0..128 {
+            stream.write_all(&[b'a'; 65_536]).await.expect("the server reads on");
+        }
+        let next =
+            b"POST /read HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab";
+        stream.write_all(next).await.expect("and the connection is used again");
+        let heard = heard(&mut stream).await;
+        assert!(heard.starts_with("HTTP/1.1 400 "), "{heard}");
+        assert!(heard.contains("HTTP/1.1 200 ") && heard.ends_with("\r\n\r\n2"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn attack_42_what_nobody_asked_for_is_read_so_far_and_no_further() {
+        let mut stream = begun("/refuse", "content-length: 1073741824").await;
+        let mut sent = 0;
+        while sent < 1 << 30 && stream.write_all(&[b'a'; 65_536]).await.is_ok() {
+            sent += 65_536;
+        }
+        assert!(sent < 1 << 28, "a gigabyte is not read: {sent}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attack_42_a_body_that_falls_silent_holds_no_connection() {
+        for path in ["/read", "/refuse"] {
+            let mut stream = begun(path, "content-length: 2").await;
+            stream.write_all(b"a").await.unwrap();
+            let heard = heard(&mut stream).await;
+            assert!(heard.starts_with("HTTP/1.1 400 "), "{path}: {heard}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rfc9110_10_1_1_nobody_is_told_to_continue_what_is_refused() {
+        let expects = "content-length: 2\r\nexpect: 100-continue";
+        let refused = heard(&mut begun("/refuse", expects).await).await;
+        assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+        let mut stream = begun("/read", expects).await;
+        let mut told = [0; 21];
+        stream.read_exact(&mut told).await.unwrap();
+        assert!(told.starts_with(b"HTTP/1.1 100 "), "{told:?}");
+    }
+}
