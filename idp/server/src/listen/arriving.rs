@@ -172,8 +172,10 @@ mod tests {
         for path in ["/read", "/refuse"] {
             let mut stream = begun(path, "content-length: 2").await;
             stream.write_all(b"a").await.unwrap();
+            let since = tokio::time::Instant::now();
             let heard = heard(&mut stream).await;
             assert!(heard.starts_with("HTTP/1.1 400 "), "{path}: {heard}");
+            assert!(since.elapsed() <= Duration::from_secs(60), "{path}: {:?}", since.elapsed());
         }
     }
 

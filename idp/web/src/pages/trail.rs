@@ -1,5 +1,6 @@
 //! 谁看过我的数据: the audit trail as the person reads it.
 
+use idp_protocol::client::document::Address;
 use idp_store::audit::Shown;
 use serde_json::Value;
 
@@ -49,10 +50,16 @@ fn title_key(kind: &str) -> Option<&'static str> {
 /// What the details tell a person: the partner, item or device, and which data.
 fn text(lang: Lang, shown: &Shown) -> String {
     let details = &shown.details;
-    let named = ["name", "client_name", "client", "item", "plugin", "case", "officer"]
+    let told = |key: &str| details.get(key).and_then(Value::as_str);
+    // Whose id is an address chose its own name: the host is what others vouch for (attacks row 34).
+    let host = told("client").and_then(|id| Address::parse(id).ok());
+    let partner = ["name", "client_name"]
         .into_iter()
-        .find_map(|key| details.get(key).and_then(Value::as_str));
-    let mut parts: Vec<String> = named.map(str::to_owned).into_iter().collect();
+        .find_map(told)
+        .map(|name| super::consent::named(lang, name.to_owned(), host.as_ref().map(Address::host)));
+    let other = || ["client", "item", "plugin", "case", "officer"].into_iter().find_map(told);
+    let mut parts: Vec<String> =
+        partner.or_else(|| other().map(str::to_owned)).into_iter().collect();
     let groups = details.get("groups").or_else(|| details.get("claims"));
     if let Some(groups) = groups.and_then(Value::as_array) {
         let names = groups.iter().filter_map(Value::as_str).map(|group| {
@@ -123,6 +130,19 @@ mod tests {
             ("1970-01-01T00:00:00Z", "1970-01-01 08:00")
         );
         assert_eq!(line(Lang::English, &shown(Value::Null)).text, "");
+    }
+
+    #[test]
+    fn attack_34_whoever_named_itself_stands_with_its_host() {
+        let told = |client: &str| {
+            let details = json!({ "client": client, "name": "闽政通", "groups": [] });
+            let (kind, actor) = ("consent".to_owned(), "self".to_owned());
+            line(Lang::Chinese, &Shown { n: 1, at: 0, kind, actor, details, hash: String::new() })
+                .text
+        };
+        assert_eq!(told("mztong"), "闽政通");
+        let published = told("https://evil.example/client.json");
+        assert!(published.contains("闽政通") && published.contains("evil.example"), "{published}");
     }
 
     #[test]
