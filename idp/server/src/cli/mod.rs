@@ -1,6 +1,7 @@
 //! The command line. One file per command; data on stdout, talk on stderr; exit status 0 ok,
-//! 1 the thing asked about is not so, 2 wrong usage.
+//! 1 the thing asked about is not so, 2 wrong usage, 141 nobody reads the data any more.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -131,16 +132,26 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Prints one line of data.
-#[allow(clippy::print_stdout)] // Data goes to stdout; this is the one place.
+/// The status of a program whose reader went away, as shells tell it (128 and SIGPIPE).
+const NOBODY_READS: i32 = 141;
+
+/// Prints one line of data: data goes to stdout; this is the one place.
+///
+/// Nothing is done that nobody will hear of: if the line cannot be written, the program ends,
+/// quietly if its reader went away as `head` does.
 pub fn data(line: impl std::fmt::Display) {
-    println!("{line}");
+    let Err(cause) = writeln!(std::io::stdout().lock(), "{line}") else { return };
+    if cause.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(NOBODY_READS);
+    }
+    talk(format_args!("error: stdout cannot be written: {cause}"));
+    std::process::exit(1);
 }
 
-/// Says something to the person.
-#[allow(clippy::print_stderr)] // Talk goes to stderr; this is the one place.
+/// Says something to the person: talk goes to stderr; this is the one place.
 pub fn talk(line: impl std::fmt::Display) {
-    eprintln!("{line}");
+    // Where nobody listens, the work still counts.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Parses the command line and runs the command.

@@ -216,3 +216,13 @@ fn a_backup_with_another_key_or_a_changed_byte_leaves_nothing_behind() {
     assert!(none.talk.contains("holds no key"), "{}", none.talk);
     alone(&["restore", "x", "--key-file", "y"]).is(2);
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tongban"));
+    let output = command.arg("config").stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
