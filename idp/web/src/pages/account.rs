@@ -165,7 +165,10 @@ fn consent_view(lang: Lang, consent: &Consent, host: Option<&str>) -> ConsentVie
     };
     let groups = allowed.groups();
     let titles = groups.iter().filter_map(|group| group_keys(group).map(|keys| lang.t(keys.0)));
-    let what: Vec<String> = titles.collect();
+    let mut what: Vec<String> = titles.collect();
+    if groups.is_empty() {
+        what.push(lang.t("group-none"));
+    }
     // The name is kept in both languages, one a line, as the person saw it.
     let mut names = consent.client_name.lines();
     let (chinese, english) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());

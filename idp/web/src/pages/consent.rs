@@ -87,7 +87,16 @@ pub(crate) async fn show(mut page: Page) -> Response {
 pub(crate) async fn lines(page: &Page, flow: &Flow) -> Vec<ClaimLine> {
     let groups = flow.asks();
     let lines = groups.iter().map(|group| asked(page.lang, group, flow));
-    publisher(page.lang, flow).into_iter().chain(lines).chain(acting(page, flow).await).collect()
+    let known = groups.is_empty().then(|| known_again(page.lang));
+    let first = publisher(page.lang, flow).into_iter().chain(known);
+    first.chain(lines).chain(acting(page, flow).await).collect()
+}
+
+/// What `openid` alone gives (OpenID Connect Core §2): a page that asked for nothing would say
+/// neither that something is given nor how little.
+fn known_again(lang: Lang) -> ClaimLine {
+    let (title, text) = (lang.t("group-none"), lang.t("group-none-text"));
+    ClaimLine { name: "openid".to_owned(), title, text }
 }
 
 /// At whose site the partner describes itself, first of all (CIMD §8; attacks row 34): its name is

@@ -20,10 +20,14 @@ async fn partner(site: &Site) {
 
 /// Begins a flow; where it leads.
 async fn begin(browser: &mut Browser, more: &str) -> String {
+    begin_for(browser, "openid%20profile%20phone", more).await
+}
+
+async fn begin_for(browser: &mut Browser, scope: &str, more: &str) -> String {
     let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let answer = browser
         .get(&format!(
-            "/oauth2/authorize?client_id=partner&response_type=code&scope=openid%20profile%20phone\
+            "/oauth2/authorize?client_id=partner&response_type=code&scope={scope}\
              &redirect_uri=http%3A%2F%2Flocalhost%3A8081%2Fcallback&state=s&nonce=n\
              &code_challenge={challenge}&code_challenge_method=S256{more}"
         ))
@@ -41,6 +45,22 @@ async fn to_page(browser: &mut Browser, mut place: String) -> String {
         place = answer.is(303).location().to_owned();
     }
     panic!("a circle at {place}");
+}
+
+async fn core_2_who_asks_for_openid_alone_is_said_to_get_a_number_and_no_data(site: Site) {
+    site.citizen().await;
+    partner(&site).await;
+    let mut browser = site.browser();
+    browser.sign_in("lin", PASSWORD).await.is(303);
+    let place = begin_for(&mut browser, "openid", "").await;
+    let page = browser.get(&place).await;
+    page.is(200).has("data-claim=\"openid\"").has("不含您的任何资料");
+    assert_eq!(page.body.matches("data-claim=").count(), 1);
+    browser.post(&place, &[("consent", "allow")]).await.is(303);
+    browser.get("/account").await.has("再次到来时认出您 · 允许于");
+    // Whoever asks for more is said to get that.
+    let place = begin_for(&mut browser, "openid%20phone", "&prompt=consent").await;
+    browser.get(&place).await.has("data-claim=\"phone\"").lacks("data-claim=\"openid\"");
 }
 
 async fn consent_has_one_line_a_group_and_is_remembered(site: Site) {
@@ -181,6 +201,7 @@ async fn the_partners_wish_goes_before_the_account_and_the_account_before_the_br
 }
 
 on_both! { Site:
+    core_2_who_asks_for_openid_alone_is_said_to_get_a_number_and_no_data;
     consent_has_one_line_a_group_and_is_remembered;
     saying_no_tells_the_partner;
     a_face_check_raises_the_level_once_it_is_confirmed_server_to_server;
