@@ -5,7 +5,7 @@
 //! is lost with it: a person whose upload was refused early would see a broken page in place of
 //! the reason. So the rest is read and thrown away before the answer leaves (RFC 9112 §9.6).
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,22 +17,65 @@ use http::header::EXPECT;
 use http::{Request, Response};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::sync::oneshot;
-use tower_http::timeout::TimeoutBody;
+use tokio::time::{Instant, Sleep};
 
 /// How long a sender may be silent inside a body: a slow one must not hold a connection (slowloris).
 const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes a second, below which a sender is given up after the first [`SILENCE`]: a tenth of what
+/// the oldest telephone network carries, so that nobody holds a connection by a byte now and then.
+const SLOWEST: u32 = 500;
 /// How long an answer waits for the rest of its request.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of that rest, above which the connection is cut: the longest form of the hall and more.
 const LONGEST_REST: usize = 16 * 1024 * 1024;
 
-type Watched = Pin<Box<TimeoutBody<Incoming>>>;
+/// A body with an eye on its sender.
+struct Watched {
+    body: Incoming,
+    /// Since when somebody waits for it.
+    begun: Option<Instant>,
+    /// Bytes that have come.
+    received: u32,
+    /// Set only while it waits: most bodies come together with their headers.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    fn new(body: Incoming) -> Self {
+        Self { body, begun: None, received: 0, alarm: None }
+    }
+
+    /// When the next piece has to be here.
+    fn limit(&mut self) -> Instant {
+        let now = Instant::now();
+        let begun = *self.begun.get_or_insert(now);
+        let earned = Duration::from_secs((self.received / SLOWEST).into());
+        (begun + SILENCE + earned).min(now + SILENCE)
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.alarm = None;
+            let length = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            let length = length.and_then(|data| u32::try_from(data.len()).ok()).unwrap_or(0);
+            self.received = self.received.saturating_add(length);
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        if self.alarm.is_none() {
+            self.alarm = Some(Box::pin(tokio::time::sleep_until(self.limit())));
+        }
+        if let Some(alarm) = &mut self.alarm {
+            ready!(alarm.as_mut().poll(cx));
+        }
+        Poll::Ready(Some(Err("its sender fell silent, or was slower than any network".into())))
+    }
+}
 
 struct Arriving {
-    rest: Option<Watched>,
+    rest: Option<Box<Watched>>,
     /// Whether the sender was told to go on: with `Expect`, that is when somebody begins to read.
     invited: bool,
-    back: Option<oneshot::Sender<Watched>>,
+    back: Option<oneshot::Sender<Box<Watched>>>,
 }
 
 impl hyper::body::Body for Arriving {
@@ -45,7 +88,7 @@ impl hyper::body::Body for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.invited = true;
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        let frame = ready!(rest.as_mut().poll_frame(cx));
+        let frame = ready!(rest.poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
             self.rest = None;
         }
@@ -53,11 +96,11 @@ impl hyper::body::Body for Arriving {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+        self.rest.as_ref().is_none_or(|rest| rest.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), |rest| rest.size_hint())
+        self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), |rest| rest.body.size_hint())
     }
 }
 
@@ -84,7 +127,7 @@ where
     let (back, given) = oneshot::channel();
     let invited = !request.headers().contains_key(EXPECT);
     let request = request.map(|body| {
-        let rest = Some(Box::pin(TimeoutBody::new(SILENCE, body)));
+        let rest = Some(Box::new(Watched::new(body)));
         Body::new(Arriving { rest, invited, back: Some(back) })
     });
     let response = service(request).await;
@@ -92,11 +135,11 @@ where
     response
 }
 
-async fn finish(mut given: oneshot::Receiver<Watched>) {
+async fn finish(mut given: oneshot::Receiver<Box<Watched>>) {
     let Ok(mut rest) = given.try_recv() else { return };
     let arrive = async {
         let mut left = LONGEST_REST;
-        while let Some(Ok(frame)) = poll_fn(|cx| rest.as_mut().poll_frame(cx)).await {
+        while let Some(Ok(frame)) = poll_fn(|cx| rest.poll_frame(cx)).await {
             let length = frame.data_ref().map_or(0, Bytes::len);
             let Some(fewer) = left.checked_sub(length) else { break };
             left = fewer;
@@ -177,6 +220,28 @@ mod tests {
             assert!(heard.starts_with("HTTP/1.1 400 "), "{path}: {heard}");
             assert!(since.elapsed() <= Duration::from_secs(60), "{path}: {:?}", since.elapsed());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attack_42_a_byte_now_and_then_holds_no_connection() {
+        let mut stream = begun("/read", "content-length: 1000").await;
+        let since = tokio::time::Instant::now();
+        while since.elapsed() < Duration::from_secs(60) && stream.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        }
+        let heard = heard(&mut stream).await;
+        assert!(heard.starts_with("HTTP/1.1 400 "), "{heard}");
+        assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_phone_sends_its_form_to_the_end() {
+        let mut stream = begun("/read", "connection: close\r\ncontent-length: 60000").await;
+        for _ in 0..60 {
+            stream.write_all(&[b'a'; 1_000]).await.expect("the server reads on");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        assert!(heard(&mut stream).await.ends_with("\r\n\r\n60000"));
     }
 
     #[tokio::test]

@@ -6,7 +6,9 @@
 //! closed loop asks less often of a server that answers slowly.
 
 mod browser;
+mod places;
 mod process;
+mod provider;
 mod sample;
 mod scenario;
 mod secured;
@@ -17,16 +19,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use browser::Transport;
+pub use places::Places;
 pub use process::Server;
-pub use scenario::{Scenario, Target};
+pub use provider::Provider;
+pub use scenario::{Form, Hall, Scenario, Signing, Target};
 
 use crate::cli::talk;
-
-/// Whether an address is this machine's own: a load run goes nowhere else.
-#[must_use]
-pub fn is_loopback(address: &url::Url) -> bool {
-    address.host_str().is_some_and(process::loopback)
-}
 
 /// How hard, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +43,8 @@ pub struct Plan {
 pub struct Figures {
     /// Name of the scenario.
     pub scenario: &'static str,
+    /// Name of the provider.
+    pub provider: String,
     /// Operations that succeeded.
     pub operations: u64,
     /// Operations that did not.
@@ -158,6 +159,7 @@ pub async fn run(target: &Arc<Target>, scenario: Scenario, plan: Plan, server: S
     let operations = sample.len() as f64;
     Figures {
         scenario: scenario.name(),
+        provider: target.name.clone(),
         operations: sample.len() as u64,
         errors,
         first_error,

@@ -1,5 +1,6 @@
 //! What is asked, step by step. An answer that is not exactly the expected one is an error.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -9,27 +10,67 @@ use clap::ValueEnum;
 use idp_protocol::assertion;
 use idp_protocol::jose::Signer;
 use reqwest::Client;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::browser::{self, Browser};
+use super::browser::{self, Browser, Transport};
+use super::places::Places;
 use super::secured::moment;
 
 /// Where to, and as whom.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The issuer.
-    pub issuer: Url,
+    /// What stands in the table.
+    pub name: String,
+    /// The issuer as it names itself.
+    pub issuer: String,
+    /// Its addresses.
+    pub places: Places,
     /// A confidential client with every grant that is measured.
     pub client: (String, String),
-    /// A client that signs its assertions, and its key.
-    pub signing: Arc<(String, Signer)>,
+    /// The scope that it asks for when a person signs in, and, if it must, for itself.
+    pub scope: (String, Option<String>),
+    /// A client that signs its assertions.
+    pub signing: Option<Arc<Signing>>,
+    /// A client that is known by the certificate of the connection.
+    pub certified: Option<String>,
     /// Its redirect URI.
-    pub redirect_uri: String,
-    /// Identifiers of people at proofing level 4.
+    pub redirect_uri: Url,
+    /// Pages of a sign-in: of each page that comes, the first of these that stands on it is sent.
+    pub forms: Vec<Form>,
+    /// Whoever signs in; `{person}` in a form.
     pub people: Vec<String>,
-    /// Their password.
-    pub password: String,
+    /// What only we have.
+    pub hall: Option<Hall>,
+    /// How connections are made.
+    pub transport: Transport,
+}
+
+/// A client that authenticates by assertions.
+#[derive(Debug)]
+pub struct Signing {
+    /// Its identifier.
+    pub client: String,
+    /// Its key, ES256.
+    pub signer: Signer,
+    /// Whom its assertions name.
+    pub audience: String,
+}
+
+/// A page of a sign-in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// A field by which it is known.
+    pub has: String,
+    /// What is written into it, beside its hidden fields.
+    pub fill: BTreeMap<String, String>,
+}
+
+/// The hall of a demo.
+#[derive(Debug, Clone)]
+pub struct Hall {
     /// An item without materials.
     pub item: String,
     /// Examples for each field of its form.
@@ -53,6 +94,8 @@ pub enum Scenario {
     SingleSignOn,
     /// A token bound to a key by a fresh proof (DPoP).
     Dpop,
+    /// A token bound to the certificate of the connection, which also says who asks (mutual TLS).
+    MutualTls,
     /// A request pushed by its client (PAR).
     Pushed,
     /// A token introspected by its client.
@@ -87,19 +130,14 @@ fn challenge(verifier: &str) -> String {
 const VERIFIER: &str = "load-load-load-load-load-load-load-load-load-0";
 
 impl Target {
-    pub(super) fn at(&self, path: &str) -> Result<Url, String> {
-        self.issuer.join(path).map_err(told)
+    fn at(&self, path: &str) -> Result<Url, String> {
+        Url::parse(&self.issuer).and_then(|issuer| issuer.join(path)).map_err(told)
     }
 
-    async fn form(
-        &self,
-        http: &Client,
-        path: &str,
-        form: &[(&str, &str)],
-    ) -> Result<Value, String> {
-        let request = http.post(self.at(path)?).basic_auth(&self.client.0, Some(&self.client.1));
+    async fn form(&self, http: &Client, to: &Url, form: &[(&str, &str)]) -> Result<Value, String> {
+        let request = http.post(to.clone()).basic_auth(&self.client.0, Some(&self.client.1));
         let answer = request.form(form).send().await.map_err(told)?;
-        let status = answer.status();
+        let (status, path) = (answer.status(), to.path());
         let body: Value =
             answer.json().await.map_err(|cause| format!("{path}: {status}: {cause}"))?;
         if status.as_u16() == 200 {
@@ -108,8 +146,16 @@ impl Target {
         Err(format!("{path} answered {status} {}", body["error"].as_str().unwrap_or_default()))
     }
 
+    /// A token for the client itself.
+    async fn own_token(&self, http: &Client) -> Result<Value, String> {
+        let scope = self.scope.1.iter().map(|scope| ("scope", scope.as_str()));
+        let form: Vec<_> =
+            [("grant_type", "client_credentials")].into_iter().chain(scope).collect();
+        self.form(http, &self.places.token, &form).await
+    }
+
     fn browser(&self) -> Result<Browser, String> {
-        Browser::new(&self.issuer.origin().ascii_serialization())
+        Browser::new(&self.transport, self.redirect_uri.clone())
     }
 
     /// Signs a person in and redeems the code.
@@ -120,7 +166,7 @@ impl Target {
         turn: usize,
     ) -> Result<Value, String> {
         let page = browser.get(self.request()?).await?;
-        let page = self.password(browser, page, turn).await?;
+        let page = self.fill(browser, page, turn).await?;
         self.redeem(http, page).await
     }
 
@@ -135,17 +181,17 @@ impl Target {
         [
             ("response_type", "code".to_owned()),
             ("client_id", self.client.0.clone()),
-            ("redirect_uri", self.redirect_uri.clone()),
-            ("scope", "openid profile".to_owned()),
-            ("state", "load".to_owned()),
-            ("nonce", "load".to_owned()),
+            ("redirect_uri", self.redirect_uri.to_string()),
+            ("scope", self.scope.0.clone()),
+            ("state", "load-load-load".to_owned()),
+            ("nonce", "load-load-load".to_owned()),
             ("code_challenge", challenge(VERIFIER)),
             ("code_challenge_method", "S256".to_owned()),
         ]
     }
 
     fn request(&self) -> Result<Url, String> {
-        let mut address = self.at("/oauth2/authorize")?;
+        let mut address = self.places.authorization.clone();
         address.query_pairs_mut().extend_pairs(self.authorization());
         Ok(address)
     }
@@ -159,69 +205,88 @@ impl Target {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", &code),
-            ("redirect_uri", &self.redirect_uri),
+            ("redirect_uri", self.redirect_uri.as_str()),
             ("code_verifier", VERIFIER),
         ];
-        let tokens = self.form(http, "/oauth2/token", &form).await?;
+        let tokens = self.form(http, &self.places.token, &form).await?;
         if tokens["id_token"].is_string() { Ok(tokens) } else { Err("no id_token".to_owned()) }
     }
 
-    async fn password(
+    /// Fills in the pages of a sign-in until there is none that it knows.
+    async fn fill(
         &self,
         browser: &Browser,
-        page: browser::Page,
+        mut page: browser::Page,
         turn: usize,
     ) -> Result<browser::Page, String> {
         let who = self.people.get(turn % self.people.len().max(1)).ok_or("nobody can sign in")?;
-        let to = page.form_with("identifier")?;
-        let flow: Vec<(&str, &str)> =
-            vec![("identifier", who.as_str()), ("password", self.password.as_str())];
-        browser.post(to, &flow).await
+        for _ in 0..6 {
+            let Some(form) = self.forms.iter().find(|form| page.asks(&form.has)) else { break };
+            let mut fields = page.hidden_with(&form.has);
+            fields.retain(|(name, _)| !form.fill.contains_key(name));
+            let written = form
+                .fill
+                .iter()
+                .map(|(name, value)| (name.clone(), value.replace("{person}", who)));
+            fields.extend(written);
+            page = browser.post(page.form_with(&form.has)?, &fields).await?;
+        }
+        Ok(page)
+    }
+
+    fn own(&self) -> Result<&Hall, String> {
+        self.hall.as_ref().ok_or_else(|| "it has no hall".to_owned())
     }
 
     /// Signs a person in at the hall.
     async fn hall(&self, turn: usize) -> Result<Browser, String> {
         let browser = self.browser()?;
-        let page = browser.get(self.at(&format!("/items/{}/apply", self.item))?).await?;
-        let page = self.password(&browser, page, turn).await?;
+        let page = browser.get(self.at(&format!("/items/{}/apply", self.own()?.item))?).await?;
+        let page = self.fill(&browser, page, turn).await?;
         page.form_with("transaction")?;
         Ok(browser)
     }
 
+    /// The client that signs.
+    pub(super) fn signs(&self) -> Result<&Signing, String> {
+        self.signing.as_deref().ok_or_else(|| "it has no client that signs".to_owned())
+    }
+
     /// A token by a signed assertion (RFC 7523 §2.2), a fresh one each time.
     async fn asserted(&self, http: &Client, turn: usize) -> Result<(), String> {
-        let (client, signer) = self.signing.as_ref();
+        let Signing { client, signer, audience } = self.signs()?;
         let (now, jti) = moment(turn)?;
-        let claims = json!({"iss": client, "sub": client, "aud": self.issuer_text(),
-            "exp": now + 60, "jti": jti});
-        let assertion = signer.sign("client-authentication+jwt", &claims).map_err(told)?;
-        let form = [
+        let claims = json!({"iss": client, "sub": client, "aud": audience,
+            "iat": now, "exp": now + 60, "jti": jti});
+        // As stock libraries write it: every provider takes that.
+        let header = json!({"alg": signer.algorithm().name(), "typ": "JWT"});
+        let assertion = signer.sign_with_header(&header, &claims).map_err(told)?;
+        let mut form = vec![
             ("grant_type", "client_credentials"),
+            ("client_id", client),
             ("client_assertion_type", assertion::TYPE),
             ("client_assertion", &assertion),
         ];
-        let answer = http.post(self.at("/oauth2/token")?).form(&form).send().await.map_err(told)?;
+        form.extend(self.scope.1.iter().map(|scope| ("scope", scope.as_str())));
+        let request = http.post(self.places.token.clone()).form(&form);
+        let answer = request.send().await.map_err(told)?;
         let body: Value = answer.json().await.map_err(told)?;
         let error = || body["error"].as_str().unwrap_or("no token").to_owned();
         body["access_token"].as_str().map(drop).ok_or_else(error)
     }
 
-    /// The issuer as it names itself, without the slash that an address ends with.
-    pub(super) fn issuer_text(&self) -> &str {
-        self.issuer.as_str().trim_end_matches('/')
-    }
-
     async fn claims(&self, http: &Client, token: &str) -> Result<(), String> {
-        let request = http.get(self.at("/oauth2/userinfo")?).bearer_auth(token);
+        let request = http.get(self.places.userinfo.clone()).bearer_auth(token);
         let body: Value = request.send().await.map_err(told)?.json().await.map_err(told)?;
-        if body["sub"].is_string() && body["name"].is_string() {
+        if body["sub"].is_string() {
             return Ok(());
         }
         Err(format!("no claims: {}", body["error"].as_str().unwrap_or_default()))
     }
 
-    async fn read(&self, http: &Client, path: &str) -> Result<(), String> {
-        let answer = http.get(self.at(path)?).send().await.map_err(told)?;
+    async fn read(&self, http: &Client, address: Url) -> Result<(), String> {
+        let path = address.path().to_owned();
+        let answer = http.get(address).send().await.map_err(told)?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(told)?;
         if status == 200 && body.len() > 200 {
@@ -232,12 +297,13 @@ impl Target {
 
     /// Opens the form and submits it: a case.
     async fn apply(&self, browser: &Browser) -> Result<(), String> {
-        let page = browser.get(self.at(&format!("/items/{}/apply", self.item))?).await?;
+        let hall = self.own()?;
+        let page = browser.get(self.at(&format!("/items/{}/apply", hall.item))?).await?;
         let to = page.form_with("transaction")?;
         let transaction = page.hidden("transaction").ok_or("the form has no transaction")?;
         let fixed =
             [("transaction".to_owned(), transaction), ("action".to_owned(), "submit".into())];
-        let fields = fixed.into_iter().chain(self.answers.iter().cloned());
+        let fields = fixed.into_iter().chain(hall.answers.iter().cloned());
         let page = browser.upload(to, fields).await?;
         if page.status == 200 && page.address.path().starts_with("/cases/") {
             return Ok(());
@@ -247,6 +313,19 @@ impl Target {
 }
 
 impl Scenario {
+    /// Whether a provider can be asked for it at all.
+    #[must_use]
+    pub fn fits(self, target: &Target) -> bool {
+        match self {
+            Self::ClientAssertion | Self::Dpop => target.signing.is_some(),
+            Self::MutualTls => target.certified.is_some(),
+            Self::Pushed => target.places.pushed.is_some(),
+            Self::Introspection => target.places.introspection.is_some(),
+            Self::Page | Self::PluginRead | Self::PluginWrite => target.hall.is_some(),
+            _ => true,
+        }
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -258,6 +337,7 @@ impl Scenario {
             Self::SignIn => "sign-in",
             Self::SingleSignOn => "single-sign-on",
             Self::Dpop => "dpop",
+            Self::MutualTls => "mutual-tls",
             Self::Pushed => "pushed",
             Self::Introspection => "introspection",
             Self::Userinfo => "userinfo",
@@ -271,7 +351,7 @@ impl Scenario {
     pub(super) async fn prepare(self, target: &Target) -> Result<Worker, String> {
         static TURN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let http = browser::client(false)?;
+        let http = target.transport.client(false)?;
         let mut worker = Worker { http, browser: None, token: String::new(), turn };
         let text = |body: &Value, name: &str| {
             let found = body[name].as_str().map(str::to_owned);
@@ -292,8 +372,7 @@ impl Scenario {
                 worker.browser = Some(browser);
             }
             Self::Introspection => {
-                let form = [("grant_type", "client_credentials")];
-                let tokens = target.form(&worker.http, "/oauth2/token", &form).await?;
+                let tokens = target.own_token(&worker.http).await?;
                 worker.token = text(&tokens, "access_token")?;
             }
             Self::PluginWrite => worker.browser = Some(target.hall(turn).await?),
@@ -307,16 +386,17 @@ impl Scenario {
         let http = &worker.http;
         match self {
             Self::ClientCredentials => {
-                let form = [("grant_type", "client_credentials")];
-                let tokens = target.form(http, "/oauth2/token", &form).await?;
+                let tokens = target.own_token(http).await?;
                 tokens["access_token"].as_str().map(drop).ok_or_else(|| "no token".to_owned())
             }
             Self::Refresh => {
                 let form = [("grant_type", "refresh_token"), ("refresh_token", &worker.token)];
-                let tokens = target.form(http, "/oauth2/token", &form).await?;
-                let next = tokens["refresh_token"].as_str().ok_or("no refresh token")?;
-                worker.token = next.to_owned();
-                Ok(())
+                let tokens = target.form(http, &target.places.token, &form).await?;
+                // Who does not rotate gives none, or the same.
+                if let Some(next) = tokens["refresh_token"].as_str() {
+                    next.clone_into(&mut worker.token);
+                }
+                tokens["access_token"].as_str().map(drop).ok_or_else(|| "no token".to_owned())
             }
             Self::SignIn => {
                 worker.turn += 1;
@@ -327,17 +407,22 @@ impl Scenario {
                 target.come_again(http, browser).await.map(drop)
             }
             Self::Userinfo => target.claims(http, &worker.token).await,
-            Self::Discovery => target.read(http, "/.well-known/openid-configuration").await,
+            Self::Discovery => target.read(http, target.places.discovery.clone()).await,
             Self::ClientAssertion => target.asserted(http, worker.turn).await,
             Self::Dpop => target.bound(http, worker.turn).await,
+            Self::MutualTls => target.certified(http).await,
             Self::Pushed => target.pushed(http).await,
             Self::Introspection => {
                 let form = [("token", worker.token.as_str())];
-                let about = target.form(http, "/oauth2/introspect", &form).await?;
+                let place = target.places.introspection.as_ref().ok_or("it does not introspect")?;
+                let about = target.form(http, place, &form).await?;
                 if about["active"] == true { Ok(()) } else { Err("not active".to_owned()) }
             }
-            Self::Page => target.read(http, "/items").await,
-            Self::PluginRead => target.read(http, &format!("/api/items/{}", target.item)).await,
+            Self::Page => target.read(http, target.at("/items")?).await,
+            Self::PluginRead => {
+                let form = target.at(&format!("/api/items/{}", target.own()?.item))?;
+                target.read(http, form).await
+            }
             Self::PluginWrite => {
                 let browser = worker.browser.as_ref().ok_or("nobody is signed in")?;
                 target.apply(browser).await
