@@ -136,6 +136,10 @@ impl Recorder {
         self.rings.insert(client.to_owned(), ring);
     }
 
+    pub(super) fn watches_somebody(&self) -> bool {
+        !self.rings.is_empty()
+    }
+
     pub(super) fn watches(&self, client: &str) -> bool {
         self.rings.contains_key(client)
     }
