@@ -13,7 +13,7 @@ use aws_lc_rs::rsa::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::jose::JoseError;
@@ -156,17 +156,44 @@ pub fn encrypt(
     content: Content,
     cty: Option<&str>,
 ) -> Result<String, JoseError> {
-    let mut header = json!({"alg": management.name(), "enc": content.name()});
-    let mut set = |name: &str, value: Value| {
-        if let Some(members) = header.as_object_mut() {
-            members.insert(name.to_owned(), value);
-        }
-    };
+    let cty = cty.map(|cty| ("cty".to_owned(), cty.into()));
+    encrypt_under(plain, key, management, content, cty.into_iter().collect())
+}
+
+/// Encrypts a signed token (RFC 7519 §5.2); `iss` stands in the header too, where its receiver has
+/// to know the issuer before it opens the token (RFC 7519 §5.3).
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn encrypt_token(
+    token: &str,
+    key: &Value,
+    management: Management,
+    content: Content,
+    iss: Option<&str>,
+) -> Result<String, JoseError> {
+    let said = [("cty", Some("JWT")), ("iss", iss)];
+    let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    encrypt_under(token.as_bytes(), key, management, content, said.collect())
+}
+
+/// Encrypts under a header that says `said` beside what its opening needs.
+fn encrypt_under(
+    plain: &[u8],
+    key: &Value,
+    management: Management,
+    content: Content,
+    said: Map<String, Value>,
+) -> Result<String, JoseError> {
+    let mut header = Map::new();
+    let mut set = |name: &str, value: Value| header.insert(name.to_owned(), value);
+    set("alg", management.name().into());
+    set("enc", content.name().into());
+    for (name, value) in said {
+        set(&name, value);
+    }
     if let Some(kid) = key.get("kid").filter(|kid| kid.is_string()) {
         set("kid", kid.clone());
-    }
-    if let Some(cty) = cty {
-        set("cty", cty.into());
     }
     let (content_key, sealed) = match management {
         Management::EcdhEs => {
@@ -190,7 +217,7 @@ pub fn encrypt(
             (fresh, sealed)
         }
     };
-    let protected = encode(header.to_string());
+    let protected = encode(Value::Object(header).to_string());
     let mut iv = [0; 12];
     aws_lc_rs::rand::fill(&mut iv).map_err(|_| JoseError::Unusable)?;
     let mut text = plain.to_vec();
@@ -223,7 +250,7 @@ pub fn fits(key: &Value, management: Management) -> bool {
 pub(crate) fn metadata(offer: &Offer) -> Value {
     let (managements, contents) =
         (Management::ALL.map(Management::name), Content::ALL.map(Content::name));
-    let mut members = serde_json::Map::new();
+    let mut members = Map::new();
     for what in ["id_token", "userinfo", "authorization", "introspection", "request_object"] {
         members.insert(format!("{what}_encryption_alg_values_supported"), json!(managements));
         members.insert(format!("{what}_encryption_enc_values_supported"), json!(contents));

@@ -1,11 +1,13 @@
 //! Tells partners that a session has ended: by a signed notice to their servers (Back-Channel
-//! Logout 1.0) and by a frame in the browser that signs out (Front-Channel Logout 1.0).
+//! Logout 1.0), encrypted where their ID tokens are, and by a frame in the browser that signs out
+//! (Front-Channel Logout 1.0).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use idp_domain::outgoing::{Limits, Outgoing};
+use idp_protocol::client::Client;
 use idp_protocol::jose::Algorithm;
 use idp_protocol::logout::{self as rules, Notice};
 use idp_store::logout::{self as store, Held};
@@ -14,6 +16,8 @@ use idp_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::State;
+use crate::oidc::client_keys::{self, Keys};
+use crate::oidc::sealed::{self, Wish};
 use crate::oidc::subject;
 use crate::session::Who;
 
@@ -98,7 +102,9 @@ impl Ended {
 }
 
 async fn carry(state: &State, row: &Claimed) {
-    let told = tokio::time::timeout(PATIENCE, deliver(state, &row.arguments)).await;
+    // The browser waits: a partner whose keys are not at hand is told by the outbox.
+    let carried = told(state, &row.arguments, Look::AtHand);
+    let told = tokio::time::timeout(PATIENCE, carried).await;
     let now = state.now();
     let settled = match told.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
         Ok(answer) => Settled::Sent(answer),
@@ -118,12 +124,25 @@ async fn carry(state: &State, row: &Claimed) {
     }
 }
 
+/// Where the keys of a partner come from that registered to get its tokens encrypted.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// From its site, if it publishes them and they are due.
+    Up,
+    /// From what is registered or was fetched before.
+    AtHand,
+}
+
 /// Carries one notice of the outbox; the answer is for its row. A partner that is gone, or wants
 /// no notices any more, need not be told.
 ///
 /// # Errors
 /// What keeps it from being told, for the operator.
 pub async fn deliver(state: &State, arguments: &Value) -> Result<Value, String> {
+    told(state, arguments, Look::Up).await
+}
+
+async fn told(state: &State, arguments: &Value, look: Look) -> Result<Value, String> {
     let text = |name: &str| arguments.get(name).and_then(Value::as_str).map(str::to_owned);
     let (Some(client_id), Some(person), Some(kind)) =
         (text("client_id"), text("person_id"), text("kind"))
@@ -139,17 +158,7 @@ pub async fn deliver(state: &State, arguments: &Value) -> Result<Value, String> 
     let sub = subject::of(state, client, &Who::read(&kind, person));
     let sid = text("session_id").map(|session| subject::sid(state, client, &session));
     let notice = Notice { client_id: &client_id, sub: &sub, sid: sid.as_deref() };
-    // A notice that is sent again is another token: its receiver may refuse a `jti` twice.
-    let claims =
-        rules::claims(&state.settings.issuer, notice, &state.ambient.id(), state.now() / 1000);
-    let ring = state.keys.ring(state).await.map_err(|cause| cause.to_string())?;
-    // Back-Channel Logout §2.4: signed as the client's ID tokens are.
-    let algorithm =
-        Algorithm::from_name(&client.id_token_signed_response_alg).unwrap_or(Algorithm::Rs256);
-    let token = ring
-        .signer(algorithm)
-        .and_then(|signer| signer.sign(rules::TYP, &claims))
-        .map_err(|cause| cause.to_string())?;
+    let token = token(state, client, notice, look).await?;
     // Back-Channel Logout §2.5.
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("logout_token", &token)
@@ -162,4 +171,32 @@ pub async fn deliver(state: &State, arguments: &Value) -> Result<Value, String> 
         200 | 204 => Ok(json!({})),
         status => Err(format!("the partner answered {status}")),
     }
+}
+
+/// A logout token, as the client's ID tokens are (Back-Channel Logout §2.4): signed, and encrypted
+/// or not let out at all.
+async fn token(
+    state: &State,
+    client: &Client,
+    notice: Notice<'_>,
+    look: Look,
+) -> Result<String, String> {
+    let issuer = &state.settings.issuer;
+    // A notice that is sent again is another token: its receiver may refuse a `jti` twice.
+    let claims = rules::claims(issuer, notice, &state.ambient.id(), state.now() / 1000);
+    let ring = state.keys.ring(state).await.map_err(|cause| cause.to_string())?;
+    let algorithm =
+        Algorithm::from_name(&client.id_token_signed_response_alg).unwrap_or(Algorithm::Rs256);
+    let signed = ring.signer(algorithm).and_then(|signer| signer.sign(rules::TYP, &claims));
+    let signed = signed.map_err(|cause| cause.to_string())?;
+    let wish = Wish::id_token(client);
+    if wish.alg.is_none() {
+        return Ok(signed);
+    }
+    let keys: Keys<'_> = match look {
+        Look::Up => client_keys::of(state, client, None).await,
+        Look::AtHand => client_keys::at_hand(state, client),
+    };
+    // Back-Channel Logout §2.4: `iss` stands in the header too.
+    sealed::encrypted_to(state, client, &keys, signed, wish, Some(issuer))
 }

@@ -45,6 +45,23 @@ fn rfc_7516_3_what_is_encrypted_to_a_key_is_opened_by_it_alone() {
 }
 
 #[test]
+fn rfc_7519_5_3_the_issuer_stands_in_the_header_of_an_encrypted_token() {
+    let ours = opener(Management::EcdhEs);
+    let header = |iss| {
+        let token = encrypt_token("a.b.c", ours.jwk(), Management::EcdhEs, Content::A256Gcm, iss);
+        let token = token.unwrap();
+        assert_eq!(open(std::slice::from_ref(&ours), &token).unwrap(), b"a.b.c");
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()
+    };
+    let said = header(Some("https://id.example"));
+    assert_eq!((&said["iss"], &said["cty"]), (&json!("https://id.example"), &json!("JWT")));
+    assert_eq!((&said["alg"], &said["enc"]), (&json!("ECDH-ES"), &json!("A256GCM")));
+    assert_eq!(said["kid"], ours.kid());
+    assert!(header(None).get("iss").is_none());
+}
+
+#[test]
 fn attack_47_after_a_rotation_old_and_new_key_open_what_names_neither() {
     for management in Management::ALL {
         let ring: Vec<Opener> = (0..3).map(|_| opener(management)).collect();

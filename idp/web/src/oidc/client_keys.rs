@@ -67,6 +67,8 @@ struct Kept {
     fetched: Option<i64>,
     until: i64,
     tried: Option<i64>,
+    /// Why the last try brought nothing.
+    problem: Option<String>,
 }
 
 impl Kept {
@@ -89,12 +91,13 @@ impl Kept {
         rested && !(self.has(kid) && now < until)
     }
 
+    fn is_stale(&self, now: i64) -> bool {
+        self.fetched.is_none_or(|fetched| now - fetched >= STALE)
+    }
+
     /// What may still be believed.
     fn good(&self, now: i64) -> Arc<Vec<Value>> {
-        match self.fetched {
-            Some(fetched) if now - fetched < STALE => self.keys.clone(),
-            _ => Arc::default(),
-        }
+        if self.is_stale(now) { Arc::default() } else { self.keys.clone() }
     }
 }
 
@@ -142,9 +145,13 @@ impl ClientKeys {
             slot.fetching.lock().await
         };
         let now = state.now();
-        if locked(&slot.kept).wants(now, kid) && self.may_fetch(uri, now) {
-            locked(&slot.kept).tried = Some(now);
-            fetch(state, uri, &slot, now).await;
+        if locked(&slot.kept).wants(now, kid) {
+            if self.may_fetch(uri, now) {
+                locked(&slot.kept).tried = Some(now);
+                fetch(state, uri, &slot, now).await;
+            } else {
+                locked(&slot.kept).problem = Some("its host was asked too often".to_owned());
+            }
         }
         drop(turn);
         let kept = locked(&slot.kept);
@@ -153,38 +160,77 @@ impl ClientKeys {
 }
 
 async fn fetch(state: &State, uri: &str, slot: &Slot, now: i64) {
-    let answer = match state.outgoing().get(uri, Limits::default()).await {
-        Ok(answer) if answer.status == 200 => answer,
-        Ok(answer) => {
-            tracing::info!(status = answer.status, "the keys of a client could not be fetched");
-            return;
+    let found = look_up(state, uri).await;
+    let mut kept = locked(&slot.kept);
+    match found {
+        Ok((keys, life)) => {
+            kept.keys = Arc::new(keys);
+            kept.fetched = Some(now);
+            kept.until = now + life;
+            kept.problem = None;
         }
-        Err(cause) => {
-            tracing::info!(%cause, "the keys of a client could not be fetched");
-            return;
+        Err(problem) => {
+            tracing::info!(problem, "the keys of a client could not be fetched");
+            kept.problem = Some(problem);
         }
-    };
+    }
+}
+
+/// What stands at an address, and how long it is good for, milliseconds; or why it is no use, for
+/// the operator.
+async fn look_up(state: &State, uri: &str) -> Result<(Vec<Value>, i64), String> {
+    let answer = state.outgoing().get(uri, Limits::default()).await;
+    let answer = answer.map_err(|cause| cause.to_string())?;
+    if answer.status != 200 {
+        return Err(format!("the site answered {}", answer.status));
+    }
     // The type is left to the site: many serve `application/json`, some text.
-    let Some(keys) = published::keys(&answer.body) else {
-        tracing::info!("what a client publishes is no set of public keys");
-        return;
-    };
+    let keys = published::keys(&answer.body).ok_or("what it shows is no set of public keys")?;
     let said = answer.max_age.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX / 1000));
     let life = said.map_or(FRESH, |seconds| seconds.saturating_mul(1000).clamp(SHORTEST, LONGEST));
-    let mut kept = locked(&slot.kept);
-    kept.keys = Arc::new(keys);
-    kept.fetched = Some(now);
-    kept.until = now + life;
+    Ok((keys, life))
+}
+
+/// Keys that are registered; none where they are published.
+fn registered(client: &Client) -> &[Value] {
+    let keys = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    keys.map_or(&[], Vec::as_slice)
 }
 
 /// The keys of a client. `kid` is the name of the one that is looked for.
 pub(crate) async fn of<'c>(state: &State, client: &'c Client, kid: Option<&str>) -> Keys<'c> {
-    if let Some(jwks) = &client.jwks {
-        let keys = jwks.get("keys").and_then(Value::as_array);
-        return Keys::Registered(keys.map_or(&[], Vec::as_slice));
+    match &client.jwks_uri {
+        Some(uri) if client.jwks.is_none() => {
+            Keys::Published(state.client_keys.published(state, uri, kid).await)
+        }
+        _ => Keys::Registered(registered(client)),
     }
-    let Some(uri) = &client.jwks_uri else { return Keys::Registered(&[]) };
-    Keys::Published(state.client_keys.published(state, uri, kid).await)
+}
+
+/// The keys of a client as far as they are at hand: nobody waits for its site.
+pub(crate) fn at_hand<'c>(state: &State, client: &'c Client) -> Keys<'c> {
+    match &client.jwks_uri {
+        Some(uri) if client.jwks.is_none() => {
+            let slot = state.client_keys.slot(uri);
+            let kept = locked(&slot.kept);
+            Keys::Published(kept.good(state.now()))
+        }
+        _ => Keys::Registered(registered(client)),
+    }
+}
+
+/// Why a client has no key that fits, for the operator.
+pub(crate) fn problem(state: &State, client: &Client) -> String {
+    let Some(uri) = client.jwks_uri.as_ref().filter(|_| client.jwks.is_none()) else {
+        return "none of its `jwks` fits".to_owned();
+    };
+    let slot = state.client_keys.slot(uri);
+    let kept = locked(&slot.kept);
+    match &kept.problem {
+        Some(problem) => format!("its `jwks_uri`: {problem}"),
+        None if kept.is_stale(state.now()) => "its `jwks_uri` is still to be fetched".to_owned(),
+        None => "none of those at its `jwks_uri` fits".to_owned(),
+    }
 }
 
 /// The keys of a client, of which one should have signed `jwt`.

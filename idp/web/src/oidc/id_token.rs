@@ -80,12 +80,7 @@ pub(super) async fn sign(state: &State, about: About<'_>) -> Result<String, Fail
         auth_level: detail.auth,
         asked: asked(state, &about, &who).await?,
     };
-    let wish = Wish {
-        signed: Some(&client.id_token_signed_response_alg),
-        alg: client.id_token_encrypted_response_alg.as_deref(),
-        enc: client.id_token_encrypted_response_enc.as_deref(),
-    };
-    sealed::token(state, client, wish, "JWT", &claims).await
+    sealed::token(state, client, Wish::id_token(client), "JWT", &claims).await
 }
 
 /// Claims that the `claims` parameter asked for in the ID token (OpenID Connect Core §5.5); what

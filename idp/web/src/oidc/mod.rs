@@ -23,7 +23,7 @@ pub(crate) mod reply;
 mod request;
 pub mod resource;
 mod revoke;
-mod sealed;
+pub(crate) mod sealed;
 pub mod sender;
 pub(crate) mod subject;
 mod token;

@@ -30,6 +30,7 @@ mod refreshing;
 mod registering;
 mod sandbox;
 mod sealed;
+mod sealed_notices;
 mod sessions;
 mod shown;
 mod site;

@@ -20,7 +20,7 @@ use crate::{citizens, pages};
 
 /// Partners' servers: what they were sent, and what each answers.
 #[derive(Default)]
-struct Partners {
+pub(super) struct Partners {
     sent: Mutex<Vec<(String, String)>>,
     answers: Mutex<BTreeMap<String, Result<u16, String>>>,
 }
@@ -35,7 +35,7 @@ impl Post for Partners {
 
 impl Partners {
     /// What was sent since the last look: address and logout token.
-    fn sent(&self) -> Vec<(String, String)> {
+    pub(super) fn sent(&self) -> Vec<(String, String)> {
         let token = |body: &str| {
             let (name, value) = url::form_urlencoded::parse(body.as_bytes()).next().unwrap();
             assert_eq!(name, "logout_token");
@@ -75,7 +75,7 @@ async fn partners(house: &House) -> Arc<Partners> {
 }
 
 /// The tokens of a partner.
-async fn tokens(house: &House, browser: &mut Browser, id: &str, scope: &str) -> Value {
+pub(super) async fn tokens(house: &House, browser: &mut Browser, id: &str, scope: &str) -> Value {
     let back = format!("https://{id}.example/cb");
     let fields = [("client_id", id), ("redirect_uri", &back), ("scope", scope)];
     let code = browser.code(house, &fields).await;
@@ -91,7 +91,7 @@ async fn id_token(house: &House, browser: &mut Browser, id: &str) -> String {
 }
 
 /// Confirms a sign-out that a partner asked for.
-async fn sign_out(
+pub(super) async fn sign_out(
     house: &House,
     browser: &mut Browser,
     id: &str,
@@ -108,7 +108,7 @@ async fn sign_out(
 }
 
 /// Notices that wait in the outbox, as the worker takes them.
-async fn waiting(house: &House) -> Vec<Claimed> {
+pub(super) async fn waiting(house: &House) -> Vec<Claimed> {
     let now = house.state.now();
     house
         .state
