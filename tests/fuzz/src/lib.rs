@@ -9,6 +9,7 @@ mod documents;
 mod people;
 mod proxies;
 mod requests;
+mod revocation;
 mod signed;
 mod tokens;
 
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("redirect_uri", requests::redirect_uri),
     ("registration", requests::registration),
     ("request_object", tokens::request_object),
+    ("revocation", revocation::revocation),
     ("sector", documents::sector),
     ("signed_assertion", signed::assertion),
     ("signed_ciba", signed::ciba),
