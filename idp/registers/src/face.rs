@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::Endpoint;
-use crate::signed::{Signed, unavailable};
+use crate::signed::{Received, Signed, unavailable};
 
 /// The comparison behind an address.
 pub struct HttpFace {
@@ -37,20 +37,13 @@ impl HttpFace {
         let pages = pages.into_iter().flatten().filter_map(origin).collect();
         Ok(Self { signed: Signed::new(endpoint, clock)?, pages })
     }
-}
 
-/// A check's id stands in our addresses: only what needs no escaping.
-fn is_plain(id: &str) -> bool {
-    (1..=128).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-#[async_trait]
-impl FaceCheck for HttpFace {
-    async fn create(&self, request: FaceRequest) -> Result<FaceCreated, Unavailable> {
-        let question = json!({ "reference": request.reference, "name": request.name,
-            "number": request.number, "return_url": request.return_url });
-        let answer = self.signed.ask(Method::POST, "/v1/checks", Some(&question)).await?;
+    /// The check that the counterpart made, and where the person is sent for it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] for what is not its answer to the question, or leads elsewhere.
+    pub fn created(&self, received: &Received) -> Result<FaceCreated, Unavailable> {
+        let answer = self.signed.believed(received)?;
         if answer.status != 200 {
             return Err(unavailable(format!("it refused the check with {}", answer.status)));
         }
@@ -66,12 +59,12 @@ impl FaceCheck for HttpFace {
         Ok(FaceCreated { check: check.to_owned(), page: page.to_owned() })
     }
 
-    async fn result(&self, check: &str) -> Result<FaceResult, Unavailable> {
-        if !is_plain(check) {
-            return Ok(FaceResult::Expired);
-        }
-        let path = format!("/v1/checks/{check}");
-        let answer = self.signed.ask(Method::GET, &path, None).await?;
+    /// What became of a check.
+    ///
+    /// # Errors
+    /// [`Unavailable`] for what is not its answer to the question, or about another check.
+    pub fn became(&self, check: &str, received: &Received) -> Result<FaceResult, Unavailable> {
+        let answer = self.signed.believed(received)?;
         // The answer must be about this check, whatever else it says.
         if answer.body.get("check").and_then(|value| value.as_str()) != Some(check) {
             return Err(unavailable("its answer is about another check"));
@@ -83,5 +76,28 @@ impl FaceCheck for HttpFace {
             Some("expired") => Ok(FaceResult::Expired),
             _ => Err(unavailable("its answer holds no result that we know")),
         }
+    }
+}
+
+/// A check's id stands in our addresses: only what needs no escaping.
+fn is_plain(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+#[async_trait]
+impl FaceCheck for HttpFace {
+    async fn create(&self, request: FaceRequest) -> Result<FaceCreated, Unavailable> {
+        let question = json!({ "reference": request.reference, "name": request.name,
+            "number": request.number, "return_url": request.return_url });
+        self.created(&self.signed.ask(Method::POST, "/v1/checks", Some(&question)).await?)
+    }
+
+    async fn result(&self, check: &str) -> Result<FaceResult, Unavailable> {
+        if !is_plain(check) {
+            return Ok(FaceResult::Expired);
+        }
+        let path = format!("/v1/checks/{check}");
+        self.became(check, &self.signed.ask(Method::GET, &path, None).await?)
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub use face::HttpFace;
 pub use register::HttpRegister;
+pub use signed::Received;
 
 /// Where a counterpart is, and what we share with it.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::Endpoint;
-use crate::signed::{Signed, unavailable};
+use crate::signed::{Received, Signed, unavailable};
 
 /// The register behind an address.
 pub struct HttpRegister(Signed);
@@ -24,6 +24,27 @@ impl HttpRegister {
     /// [`Unavailable`] if no HTTP client can be made.
     pub fn new(endpoint: Endpoint, clock: Arc<dyn Clock>) -> Result<Self, Unavailable> {
         Ok(Self(Signed::new(endpoint, clock)?))
+    }
+
+    /// What the register says about a person.
+    ///
+    /// # Errors
+    /// [`Unavailable`] for what is not its answer to the question, or none that we know.
+    pub fn read(&self, received: &Received) -> Result<Match, Unavailable> {
+        let answer = self.0.believed(received)?;
+        if answer.status != 200 {
+            return Err(unavailable(format!("it refused the question with {}", answer.status)));
+        }
+        match answer.body.get("result").and_then(|value| value.as_str()) {
+            Some("match") => {
+                let address = answer.body.get("address").and_then(|value| value.as_str());
+                Ok(Match::Match(RegisterFacts { address: address.map(str::to_owned) }))
+            }
+            Some("no_match") => Ok(Match::NoMatch),
+            Some("not_found") => Ok(Match::NotFound),
+            Some("deceased") => Ok(Match::Deceased),
+            _ => Err(unavailable("its answer holds no result that we know")),
+        }
     }
 }
 
@@ -41,19 +62,6 @@ impl Register for HttpRegister {
             .collect();
         let question =
             json!({ "name": name.as_str(), "number": number.as_str(), "evidence": evidence });
-        let answer = self.0.ask(Method::POST, "/v1/match", Some(&question)).await?;
-        if answer.status != 200 {
-            return Err(unavailable(format!("it refused the question with {}", answer.status)));
-        }
-        match answer.body.get("result").and_then(|value| value.as_str()) {
-            Some("match") => {
-                let address = answer.body.get("address").and_then(|value| value.as_str());
-                Ok(Match::Match(RegisterFacts { address: address.map(str::to_owned) }))
-            }
-            Some("no_match") => Ok(Match::NoMatch),
-            Some("not_found") => Ok(Match::NotFound),
-            Some("deceased") => Ok(Match::Deceased),
-            _ => Err(unavailable("its answer holds no result that we know")),
-        }
+        self.read(&self.0.ask(Method::POST, "/v1/match", Some(&question)).await?)
     }
 }

@@ -22,6 +22,19 @@ pub(crate) struct Signed {
     clock: Arc<dyn Clock>,
 }
 
+/// What came back for a question; nothing of it is believed yet.
+#[derive(Clone)]
+pub struct Received {
+    /// Signature of the question.
+    pub question: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// `X-Signature` of the answer.
+    pub proof: Option<String>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// An answer whose signature was checked.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -52,7 +65,7 @@ impl Signed {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Answer, Unavailable> {
+    ) -> Result<Received, Unavailable> {
         let address = url::Url::parse(&format!("{}{path}", self.endpoint.url))
             .map_err(|_| unavailable("its address is none"))?;
         let body = body.map(Value::to_string).unwrap_or_default();
@@ -75,7 +88,7 @@ impl Signed {
             return Err(unavailable(format!("it answered {status}")));
         }
         let proof = answer.headers().get("x-signature").and_then(|value| value.to_str().ok());
-        let proof = proof.and_then(|text| hex::decode(text).ok());
+        let proof = proof.map(str::to_owned);
         let mut bytes = Vec::new();
         while let Some(chunk) =
             answer.chunk().await.map_err(|cause| unavailable(cause.without_url().to_string()))?
@@ -85,14 +98,21 @@ impl Signed {
                 return Err(unavailable("its answer is too long"));
             }
         }
-        let mut bound = format!("{signature}\n").into_bytes();
-        bound.extend_from_slice(&bytes);
+        Ok(Received { question: signature, status, proof, body: bytes })
+    }
+
+    /// What an answer says, if it is the counterpart's, to this very question.
+    pub(crate) fn believed(&self, received: &Received) -> Result<Answer, Unavailable> {
+        let Received { question, status, proof, body } = received;
+        let proof = proof.as_ref().and_then(|text| hex::decode(text).ok());
+        let mut bound = format!("{question}\n").into_bytes();
+        bound.extend_from_slice(body);
         let proven = proof.is_some_and(|tag| hmac::verify(&self.key, &bound, &tag).is_ok());
         if !proven {
             return Err(unavailable(format!("its answer {status} is not signed by it")));
         }
-        let body = serde_json::from_slice(&bytes)
+        let body = serde_json::from_slice(body)
             .map_err(|_| unavailable(format!("its answer {status} is no JSON")))?;
-        Ok(Answer { status, body })
+        Ok(Answer { status: *status, body })
     }
 }

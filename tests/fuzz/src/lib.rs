@@ -8,6 +8,7 @@ mod browsers;
 mod documents;
 mod people;
 mod proxies;
+mod registers;
 mod requests;
 mod revocation;
 mod signed;
@@ -42,6 +43,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("person", people::person),
     ("published_keys", documents::published_keys),
     ("redirect_uri", requests::redirect_uri),
+    ("register", registers::register),
     ("registration", requests::registration),
     ("request_object", tokens::request_object),
     ("revocation", revocation::revocation),
