@@ -6,6 +6,7 @@
 
 mod browsers;
 mod documents;
+mod halls;
 mod people;
 mod proxies;
 mod registers;
@@ -32,6 +33,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dpop", tokens::dpop),
     ("form", browsers::form),
     ("forwarded", proxies::forwarded),
+    ("hall_address", halls::address),
+    ("hall_cookies", halls::cookies),
+    ("hall_form", halls::form),
+    ("hall_upload", halls::upload),
     ("hint", tokens::hint),
     ("jwe", tokens::jwe),
     ("jwt", tokens::jwt),
