@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 mod sm2;
 mod verify;
 
-pub use verify::{KeyFault, Unverified, is_private, registrable, seconds, thumbprint};
+pub use verify::{KeyFault, Unverified, is_private, registrable, seconds, thumbprint, verifies};
 
 /// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1, GM/T 0125).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

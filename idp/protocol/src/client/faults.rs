@@ -254,9 +254,25 @@ impl Client {
                 faults.push("`private_key_jwt` needs `jwks` or `jwks_uri`.".to_owned());
             }
             None => {}
-            Some(jwks) => {
-                faults.extend(jose::registrable(jwks).err().map(|fault| format!("{fault}.")));
-            }
+            Some(jwks) => match jose::registrable(jwks) {
+                Err(fault) => faults.push(format!("{fault}.")),
+                // What it will sign could never be believed.
+                Ok(()) if self.signs() && !jose::verifies(jwks) => {
+                    faults.push("`jwks` needs a key for signatures.".to_owned());
+                }
+                Ok(()) => {}
+            },
         }
+    }
+
+    /// Whether it has said that it will sign, or show a certificate of a key that it registers.
+    fn signs(&self) -> bool {
+        matches!(
+            self.token_endpoint_auth_method,
+            AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth
+        ) || self.rules().signed_request
+            || self.may(crate::assertion::GRANT)
+            || self.request_object_signing_alg.is_some()
+            || self.backchannel_authentication_request_signing_alg.is_some()
     }
 }

@@ -240,6 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn registration_2_a_key_for_encryption_is_enough_for_who_signs_nothing() {
+        let mut sealing = key();
+        sealing.as_object_mut().unwrap().remove("alg");
+        sealing["use"] = json!("enc");
+        let with = |more: Value| {
+            let mut value = json!({"jwks": {"keys": [sealing]},
+                "id_token_encrypted_response_alg": "ECDH-ES",
+                "id_token_encrypted_response_enc": "A128GCM"});
+            value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            faults(value)
+        };
+        assert_eq!(with(json!({})), Vec::<String>::new());
+        for more in [
+            json!({"token_endpoint_auth_method": "private_key_jwt"}),
+            json!({"token_endpoint_auth_method": "self_signed_tls_client_auth"}),
+            json!({"require_signed_request_object": true}),
+            json!({"request_object_signing_alg": "ES256"}),
+            json!({"backchannel_authentication_request_signing_alg": "ES256"}),
+            json!({"grant_types": [crate::assertion::GRANT]}),
+        ] {
+            let found = with(more.clone());
+            assert!(found.contains(&"`jwks` needs a key for signatures.".to_owned()), "{found:?}");
+        }
+        let short = json!({"jwks": {"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}});
+        assert!(faults(short).iter().any(|fault| fault.contains("no usable key")));
+    }
+
+    #[test]
     fn rfc_9101_10_5_signing_needs_keys() {
         assert_eq!(faults(json!({"require_signed_request_object": true})).len(), 1);
         let uri = "https://a.example/k";

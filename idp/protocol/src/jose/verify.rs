@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::{Algorithm, JoseError, sm2};
+use crate::jwe::{Management, fits};
 
 /// Bytes of a token that is looked at (attacks row 42).
 const LONGEST: usize = 16 * 1024;
@@ -193,9 +194,10 @@ pub enum KeyFault {
     /// Two keys with one name.
     #[error("`jwks` holds two keys of the same `kid`")]
     Twice,
-    /// No key that a signature of this provider's algorithms can be checked with.
+    /// No key that a signature of this provider's algorithms can be checked with, nor one that it
+    /// could encrypt to.
     #[error(
-        "`jwks` holds no usable key: RSA of 2048 bits, P-256, Ed25519 or sm2p256v1 for signatures"
+        "`jwks` holds no usable key: RSA of 2048 bits, P-256, Ed25519 or sm2p256v1 for signatures, RSA or P-256 for encryption"
     )]
     Unusable,
 }
@@ -256,8 +258,15 @@ pub fn registrable(jwks: &Value) -> Result<(), KeyFault> {
     if names.len() != named {
         return Err(KeyFault::Twice);
     }
-    // Keys of other kinds or for encryption may stand beside (RFC 7517 §5: they are ignored).
-    if keys.iter().any(parses) { Ok(()) } else { Err(KeyFault::Unusable) }
+    // Keys of other kinds may stand beside (RFC 7517 §5: they are ignored).
+    let usable = |key: &Value| parses(key) || Management::ALL.iter().any(|way| fits(key, *way));
+    if keys.iter().any(usable) { Ok(()) } else { Err(KeyFault::Unusable) }
+}
+
+/// Whether a key set holds one that signatures can be checked with.
+#[must_use]
+pub fn verifies(jwks: &Value) -> bool {
+    jwks.get("keys").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(parses))
 }
 
 /// Whether a key can check signatures at all, instead of failing at the first one.

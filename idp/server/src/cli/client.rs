@@ -143,7 +143,9 @@ pub(super) async fn run(args: ClientArgs) -> Result<(), Failure> {
                         data(format_args!("{name} {text}"));
                     }
                 }
-                talk("the secret is shown this once");
+                if made.get("client_secret").is_some() {
+                    talk("the secret is shown this once");
+                }
             }
         }
         Command::List { json } => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Place, talk};
 use crate::app::App;
@@ -29,6 +30,8 @@ pub async fn deploy(
     config: &Config,
     ready: impl FnOnce(std::net::SocketAddr, &idp_web::State),
 ) -> Result<(), Failure> {
+    // Renewal tools send it to whatever serves: it ends nobody who has nothing to read again.
+    let _hangup = signal(SignalKind::hangup())?;
     let listener = bound(&config.server.listen, "`server.listen` or `--port`").await?;
     let second = match config.tls.mtls_listen.as_str() {
         "" => None,
@@ -72,7 +75,7 @@ async fn bound(address: &str, key: &str) -> Result<TcpListener, Failure> {
 
 async fn signalled() {
     let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        match signal(SignalKind::terminate()) {
             Ok(mut signal) => {
                 signal.recv().await;
             }

@@ -7,6 +7,15 @@ use crate::place::Place;
 
 pub(crate) struct Serving(Child);
 
+impl Serving {
+    /// Whether it goes on after a hangup (SIGHUP).
+    fn goes_on_after_a_hangup(&mut self) -> bool {
+        let process = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &process]).status().unwrap().success());
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -35,6 +44,16 @@ pub(crate) fn serve(place: &Place) -> (Serving, String, String) {
 
 pub(crate) async fn text(address: &str) -> String {
     reqwest::get(format!("http://{address}")).await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_hangup_ends_nobody_who_has_nothing_to_read_again() {
+    let place =
+        Place::with("[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\n");
+    let (mut serving, main, _) = serve(&place);
+    assert!(serving.goes_on_after_a_hangup());
+    assert!(!text(&format!("{main}/health/ready")).await.is_empty());
+    assert!(serving.goes_on_after_a_hangup());
 }
 
 #[tokio::test]

@@ -39,6 +39,20 @@ fn a_partner_is_made_shown_kept_out_let_in_and_removed() {
 }
 
 #[test]
+fn who_has_no_secret_is_told_of_none() {
+    let place = Place::new();
+    std::fs::write(
+        place.path("public.json"),
+        r#"{"client_name": "乙", "redirect_uris": ["https://b.example/cb"],
+            "token_endpoint_auth_method": "none"}"#,
+    )
+    .unwrap();
+    let file = place.path("public.json").display().to_string();
+    let made = place.run(&["client", "create", "--from", &file]).is(0);
+    assert!(made.data.starts_with("client_id ") && made.talk.is_empty(), "{}", made.talk);
+}
+
+#[test]
 fn attack_38_a_site_that_never_came_is_kept_out() {
     let place = Place::new();
     place.run(&["client", "disable", DOCUMENT]).is(0);
