@@ -24,7 +24,9 @@ impl Drop for Serving {
 }
 
 pub(crate) fn serve(place: &Place) -> (Serving, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tongban"));
+    // Who runs the tests may be deaf to a hangup, and its children with it.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_tongban")]);
     command.args(["serve", "--data"]).arg(place.directory.path());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
