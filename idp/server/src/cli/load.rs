@@ -157,11 +157,11 @@ async fn leave(directory: &Path, target: &Target) -> Result<(), Failure> {
 struct Measured {
     target: Arc<Target>,
     server: Server,
-    lacks: Vec<String>,
+    lacks: Vec<Scenario>,
 }
 
 impl Measured {
-    fn new(target: Target, process: Option<u32>, also: Vec<u32>, lacks: Vec<String>) -> Self {
+    fn new(target: Target, process: Option<u32>, also: Vec<u32>, lacks: Vec<Scenario>) -> Self {
         let port = target.places.token.port_or_known_default().unwrap_or_default();
         let server = match process {
             Some(id) => Server::process(id, also),
@@ -177,7 +177,7 @@ impl Measured {
     }
 
     fn has(&self, scenario: Scenario) -> bool {
-        scenario.fits(&self.target) && !self.lacks.iter().any(|name| name == scenario.name())
+        scenario.fits(&self.target) && !self.lacks.contains(&scenario)
     }
 }
 
@@ -207,14 +207,16 @@ pub(super) async fn run(args: LoadArgs) -> Result<(), Failure> {
     let unnamed = args.data.is_none() && args.provider.is_empty();
     let data_directory = args.data.clone().or(unnamed.then(|| PathBuf::from("data/demo")));
     let mut measured = Vec::new();
-    if let Some(directory) = &data_directory {
-        let target = demo(directory, &args.alg).await?;
-        measured.push(Measured::new(target, args.server_pid, args.with_pid.clone(), Vec::new()));
-    }
+    // First, since nothing has to be taken away again where a file is wrong.
     for file in &args.provider {
         let wrong = |cause| Failure::No(format!("{}: {cause}", file.display()));
         let Provider { target, lacks, database } = Provider::read(file).await.map_err(wrong)?;
         measured.push(Measured::new(target, None, database.into_iter().collect(), lacks));
+    }
+    if let Some(directory) = &data_directory {
+        let target = demo(directory, &args.alg).await?;
+        let own = Measured::new(target, args.server_pid, args.with_pid.clone(), Vec::new());
+        measured.insert(0, own);
     }
     let plan = Plan {
         connections: usize::try_from(args.connections).unwrap_or(1),
@@ -233,6 +235,10 @@ pub(super) async fn run(args: LoadArgs) -> Result<(), Failure> {
     }
     let mut failed = Vec::new();
     for scenario in scenarios {
+        // A run that measured nothing is no success.
+        if !args.scenarios.is_empty() && !measured.iter().any(|one| one.has(scenario)) {
+            failed.push(format!("{}: nobody here has it", scenario.name()));
+        }
         for one in measured.iter().filter(|one| one.has(scenario)) {
             let figures = load::run(&one.target, scenario, plan, one.server.clone()).await;
             if args.json {

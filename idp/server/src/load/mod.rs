@@ -12,6 +12,7 @@ mod provider;
 mod sample;
 mod scenario;
 mod secured;
+mod target;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +24,8 @@ pub use browser::Transport;
 pub use places::Places;
 pub use process::Server;
 pub use provider::Provider;
-pub use scenario::{Form, Hall, Scenario, Signing, Target};
+pub use scenario::Scenario;
+pub use target::{Form, Hall, Signing, Target};
 
 use crate::cli::talk;
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
 use idp_protocol::jose::{Algorithm, Signer};
 use reqwest::{Certificate, Identity};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -13,7 +14,8 @@ use url::Url;
 
 use super::browser::Transport;
 use super::places::{self, Places};
-use super::scenario::{Form, Signing, Target, told};
+use super::scenario::{Scenario, told};
+use super::target::{Form, Signing, Target};
 
 /// The file, TOML; paths in it are relative to it.
 #[derive(Debug, Deserialize)]
@@ -80,8 +82,8 @@ fn nobody_in_particular() -> Vec<String> {
 pub struct Provider {
     /// Where to, and as whom.
     pub target: Target,
-    /// Names of scenarios that it does not have.
-    pub lacks: Vec<String>,
+    /// Scenarios that it does not have.
+    pub lacks: Vec<Scenario>,
     /// Its database's first process.
     pub database: Option<u32>,
 }
@@ -119,6 +121,8 @@ impl Provider {
     pub async fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(told)?;
         let file: File = toml::from_str(&text).map_err(told)?;
+        let lacks = file.lacks.iter().map(|name| Scenario::from_str(name, false));
+        let lacks = lacks.collect::<Result<_, _>>().map_err(|cause| format!("`lacks`: {cause}"))?;
         let near = path.parent().unwrap_or(Path::new("."));
         let transport = transport(&file, near)?;
         let mut places = Places::of(&transport.client(false)?, &file.issuer).await?;
@@ -145,7 +149,7 @@ impl Provider {
             hall: None,
             transport,
         };
-        Ok(Self { target, lacks: file.lacks, database: pid.transpose()? })
+        Ok(Self { target, lacks, database: pid.transpose()? })
     }
 }
 
@@ -186,7 +190,7 @@ mod tests {
         let Provider { target, lacks, database } = Provider::read(&file).await.unwrap();
         assert_eq!(target.places.token.path(), "/realm/t");
         assert_eq!(target.places.introspection.unwrap().path(), "/i");
-        assert_eq!((lacks, database), (vec!["refresh".to_owned()], Some(77)));
+        assert_eq!((lacks, database), (vec![Scenario::Refresh], Some(77)));
         assert_eq!((target.forms.len(), target.people.len()), (1, 1));
     }
 
@@ -196,6 +200,7 @@ mod tests {
             ("introspection_endpoint = 'http://example.org/i'", "not on this machine"),
             ("databse_pid = 'pid'", "databse_pid"),
             ("database_pid = 'nothing'", "No such file"),
+            ("lacks = ['refersh']", "`lacks`"),
         ] {
             let (_directory, file) = described(more).await;
             let cause = Provider::read(&file).await.unwrap_err();

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::scenario::{Target, told};
+use super::scenario::told;
+use super::target::Target;
 
 /// Seconds UTC of the machine, and a text that no other step of this run has.
 #[allow(clippy::disallowed_methods)] // A driver of another process: its clock is the world's.

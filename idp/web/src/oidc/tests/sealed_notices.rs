@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_domain::outgoing::{Answer, Failure};
-use idp_protocol::jose::{Algorithm, Signer, Unverified, generate};
+use idp_protocol::jose::{Algorithm, Unverified};
 use idp_protocol::jwe::{self, Content, Management, Opener};
 use idp_protocol::logout as rules;
 use idp_store::outbox::{self, Settled, Stuck};
@@ -40,10 +40,9 @@ async fn register(house: &House, id: &str, more: Value) {
     house.register(registration).await;
 }
 
-/// A registered set: the key to encrypt to, and one that signs, as a set must hold.
+/// A registered set: the key to encrypt to and nothing else.
 fn jwks(own: &Opener) -> Value {
-    let signer = Signer::new(Algorithm::Es256, &generate(Algorithm::Es256).unwrap()).unwrap();
-    json!({"keys": [own.jwk(), signer.jwk()]})
+    json!({"keys": [own.jwk()]})
 }
 
 /// One whose ID tokens are encrypted to a key that it publishes.
