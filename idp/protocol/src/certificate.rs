@@ -1,6 +1,7 @@
 //! Client certificates (RFC 8705): whose they are, who vouches for them, and what tokens are bound
 //! to because of them.
 
+mod vouched;
 mod withdrawn;
 
 use std::net::IpAddr;
@@ -23,6 +24,8 @@ use crate::client::{AuthMethod, Client};
 use crate::compare;
 use crate::metadata::Offer;
 
+use vouched::Vouched;
+use withdrawn::Lists;
 pub use withdrawn::{NoList, Withdrawn};
 
 /// A text or bytes that hold no certificate.
@@ -209,6 +212,7 @@ pub struct Authorities {
     roots: Vec<Vec<u8>>,
     /// What they took back.
     pub withdrawn: Withdrawn,
+    vouched: Vouched,
 }
 
 impl Authorities {
@@ -223,8 +227,7 @@ impl Authorities {
             anchor_from_trusted_cert(&one).map_err(|_| NoCertificate)?;
             roots.push(one.to_vec());
         }
-        let withdrawn = Withdrawn::default();
-        if roots.is_empty() { Err(NoCertificate) } else { Ok(Self { roots, withdrawn }) }
+        if roots.is_empty() { Err(NoCertificate) } else { Ok(Self { roots, ..Self::default() }) }
     }
 
     /// Nobody is believed.
@@ -240,6 +243,16 @@ impl Authorities {
     /// # Errors
     /// [`Unvouched`].
     pub fn vouch_for(&self, chain: &[Vec<u8>], now: i64) -> Result<(), Unvouched> {
+        let (digest, lists) = (vouched::digest(chain), self.withdrawn.current());
+        if self.vouched.has(&digest, &lists, now) {
+            return Ok(());
+        }
+        self.examined(chain, &lists, now)?;
+        self.vouched.keep(digest, chain, &lists);
+        Ok(())
+    }
+
+    fn examined(&self, chain: &[Vec<u8>], lists: &Lists, now: i64) -> Result<(), Unvouched> {
         let (leaf, above) = chain.split_first().ok_or(Unvouched::Nobody)?;
         // A partner's own certificate may be named in the place of an authority.
         if self.roots.contains(leaf) {
@@ -255,7 +268,7 @@ impl Authorities {
         let above: Vec<_> = above.iter().map(|one| CertificateDer::from(one.as_slice())).collect();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs()));
         let (algorithms, usage) = (ALL_VERIFICATION_ALGS, KeyUsage::client_auth());
-        let path = self.withdrawn.asked(|lists| {
+        let path = withdrawn::asked(lists, |lists| {
             leaf.verify_for_usage(algorithms, &anchors, &above, now, usage, lists, None).map(drop)
         });
         path.map_err(|cause| match cause {

@@ -4,7 +4,7 @@
 use idp_domain::citizen::account::{AccountState, PersonStatus, Shut, gate};
 use idp_domain::citizen::phone::Phone;
 
-use crate::{Row, StoreError, Tx, args, statement};
+use crate::{Row, StoreError, Tx, Vault, args, statement};
 
 /// An account without its phone and e-mail. `Debug` is left out: it holds the password's hash.
 #[derive(Clone)]
@@ -220,6 +220,14 @@ fn read(row: &Row) -> Result<Account, StoreError> {
     })
 }
 
+/// The gate of an account's state and its record's status, by their codes.
+pub(crate) fn read_gate(state: &str, status: &str) -> Result<Result<(), Shut>, StoreError> {
+    let unreadable = |what: &str| StoreError::Data(format!("account.{what}"));
+    let state = AccountState::from_code(state).ok_or_else(|| unreadable("state"))?;
+    let status = PersonStatus::from_code(status).ok_or_else(|| unreadable("status"))?;
+    Ok(gate(state, status))
+}
+
 /// An account by what a person types at sign-in.
 ///
 /// # Errors
@@ -261,13 +269,13 @@ pub async fn gate_of(tx: &mut Tx, person: &str) -> Result<Result<(), Shut>, Stor
 /// As the database says.
 pub async fn contacts(tx: &mut Tx, person: &str) -> Result<Contacts, StoreError> {
     let row = tx.optional(&CONTACTS, args![person]).await?;
-    row.map_or_else(|| Ok(Contacts::default()), |row| opened(tx, &row))
+    row.map_or_else(|| Ok(Contacts::default()), |row| opened(tx.vault(), &row))
 }
 
 /// Contacts in the row of a statement that selects them.
-pub(crate) fn opened(tx: &Tx, row: &Row) -> Result<Contacts, StoreError> {
+pub(crate) fn opened(vault: &Vault, row: &Row) -> Result<Contacts, StoreError> {
     let open = |purpose: &str, sealed: Option<Vec<u8>>| {
-        sealed.map(|sealed| tx.vault().open_text(purpose, &sealed)).transpose()
+        sealed.map(|sealed| vault.open_text(purpose, &sealed)).transpose()
     };
     Ok(Contacts {
         phone: open("account.phone", row.blob_opt("phone")?)?,

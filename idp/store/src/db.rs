@@ -117,6 +117,26 @@ impl Db {
         }
     }
 
+    /// Asks one statement: on PostgreSQL, what several requests ask while the last answer is under
+    /// way is asked together ([`Statement::together`]). Each sees what was committed before it
+    /// asked.
+    ///
+    /// # Errors
+    /// As [`Tx::all`].
+    pub async fn ask(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(statement.name, move |tx: &mut Tx| {
+                let args = args.clone();
+                Box::pin(async move { tx.all(statement, &args).await })
+            }),
+            Engine::Postgres(postgres) => postgres.ask(statement, args).await,
+        }
+    }
+
     /// Runs one statement as a unit of work of its own, several requests' under one commit, and
     /// says how many rows it touched. If the connection breaks, nobody knows whether it ran, and
     /// it runs again: only for statements whose second run does no harm and is told by its count

@@ -6,7 +6,7 @@ use idp_domain::citizen::number::{ResidentNumber, masked};
 use idp_domain::citizen::proofing::Proofing;
 use serde::{Deserialize, Serialize};
 
-use crate::{Row, StoreError, Tx, args, statement};
+use crate::{Db, Row, StoreError, Tx, Vault, args, statement};
 
 /// What is known of a person. `Debug` is left out: this never reaches a log.
 #[derive(Clone)]
@@ -85,7 +85,11 @@ statement!(
     CLAIMS,
     "select p.id, p.record, p.proofing, p.proofed_at, p.status, a.state, a.language, a.phone,
      a.phone_verified_at, a.email, a.user_name
-     from account a join person p on p.id = a.person_id where a.person_id = $1"
+     from account a join person p on p.id = a.person_id where a.person_id = $1",
+    together: "select asked, p.id, p.record, p.proofing, p.proofed_at, p.status, a.state, a.language,
+     a.phone, a.phone_verified_at, a.email, a.user_name
+     from unnest($1::text[]) with ordinality as sent (id, asked)
+     join account a on a.person_id = sent.id join person p on p.id = a.person_id"
 );
 statement!(ID_BY_NUMBER, "select id from person where number_index = $1");
 statement!(
@@ -134,12 +138,12 @@ pub async fn create(
 /// As the database says.
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Person>, StoreError> {
     let row = tx.optional(&FIND, args![id]).await?;
-    row.map(|row| opened(tx, &row)).transpose()
+    row.map(|row| opened(tx.vault(), &row)).transpose()
 }
 
-fn opened(tx: &Tx, row: &Row) -> Result<Person, StoreError> {
+fn opened(vault: &Vault, row: &Row) -> Result<Person, StoreError> {
     let unreadable = |what: &str| StoreError::Data(format!("person.{what}"));
-    let text = tx.vault().open(PURPOSE, &row.blob("record")?)?;
+    let text = vault.open(PURPOSE, &row.blob("record")?)?;
     Ok(Person {
         id: row.text("id")?,
         record: serde_json::from_slice(&text).map_err(|_| unreadable("record"))?,
@@ -248,13 +252,26 @@ pub struct PersonClaims {
 /// # Errors
 /// As the database says.
 pub async fn claims(tx: &mut Tx, id: &str) -> Result<Option<PersonClaims>, StoreError> {
-    let Some(row) = tx.optional(&CLAIMS, args![id]).await? else { return Ok(None) };
-    let person = opened(tx, &row)?;
+    let row = tx.optional(&CLAIMS, args![id]).await?;
+    row.map(|row| told(tx.vault(), &row)).transpose()
+}
+
+/// The same, asked by itself.
+///
+/// # Errors
+/// As the database says.
+pub async fn claims_of(db: &Db, id: &str) -> Result<Option<PersonClaims>, StoreError> {
+    let rows = db.ask(&CLAIMS, args![id].to_vec()).await?;
+    rows.first().map(|row| told(db.vault(), row)).transpose()
+}
+
+fn told(vault: &Vault, row: &Row) -> Result<PersonClaims, StoreError> {
+    let person = opened(vault, row)?;
     let account_state = AccountState::from_code(&row.text("state")?)
         .ok_or_else(|| StoreError::Data("account.state".to_owned()))?;
-    let contacts = crate::account::opened(tx, &row)?;
+    let contacts = crate::account::opened(vault, row)?;
     let record = person.record;
-    Ok(Some(PersonClaims {
+    Ok(PersonClaims {
         sex: if record.sex == "male" { "M" } else { "F" },
         birth_date: record.born,
         region: record.region,
@@ -269,5 +286,5 @@ pub async fn claims(tx: &mut Tx, id: &str) -> Result<Option<PersonClaims>, Store
         updated_at: person.proofed_at,
         account_state,
         person_status: person.status,
-    }))
+    })
 }

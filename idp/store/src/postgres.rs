@@ -3,16 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgColumn, PgPoolOptions, PgRow};
 use sqlx::{
-    Arguments as _, Column as _, Executor as _, PgConnection, PgPool, Row as _, TypeInfo as _,
+    Arguments as _, Column as _, Executor as _, PgConnection, PgPool, Row as _, Statement as _,
+    TypeInfo as _,
 };
 
-use self::once::Once;
+use self::together::Together;
 use crate::db::{Tx, TxEngine, Unit};
 use crate::{Row, Statement, StoreError, Value, Vault};
 
-mod once;
+mod together;
+
+/// Connections of statements that run together; the others are for units of work.
+const TOGETHER: u32 = 4;
+
+/// A plan made while a table was empty would read all of it when it is full: whatever runs
+/// together finds its rows by their keys.
+const BY_KEY: &str =
+    "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
 
 /// How often a unit is run at least before a lost race is an error.
 const ATTEMPTS: u32 = 8;
@@ -22,21 +31,19 @@ pub(crate) struct Postgres {
     pool: PgPool,
     /// More than there are connections, all of which may have died with the server.
     attempts: u32,
-    once: Once,
+    together: Together,
 }
 
 impl Postgres {
     pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(connections.max(2))
-            .acquire_timeout(Duration::from_secs(10))
-            // A ping before every use costs a tenth to a half of the throughput.
-            .test_before_acquire(false)
-            .connect(url)
-            .await
-            .map_err(failed)?;
+        let units = connections.saturating_sub(TOGETHER).max(2);
+        let pool = options(units).connect(url).await.map_err(failed)?;
+        let lines = options(connections.min(TOGETHER)).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(BY_KEY).await.map(drop) })
+        });
+        let lines = lines.connect_lazy(url).map_err(failed)?;
         let attempts = ATTEMPTS.max(connections + 2);
-        Ok(Self { once: Once::start(pool.clone(), attempts), pool, attempts })
+        Ok(Self { together: Together::new(lines, attempts), pool, attempts })
     }
 
     pub(crate) async fn write<T, E, F>(
@@ -99,7 +106,15 @@ impl Postgres {
         statement: &'static Statement,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        self.once.execute(statement, args).await
+        self.together.once(statement, args).await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.together.ask(statement, args).await
     }
 
     pub(crate) async fn read<T, E, F>(
@@ -140,12 +155,33 @@ impl Postgres {
     pub(crate) async fn prepare(&self, statement: &'static Statement) -> Result<(), StoreError> {
         use sqlx::SqlSafeStr as _;
         let mut connection = self.pool.acquire().await.map_err(failed)?;
-        (&mut *connection)
+        let wrong = |text: String| StoreError::Database(format!("{}: {text}", statement.name));
+        let alone = (&mut *connection)
             .prepare(statement.for_postgres().into_sql_str())
             .await
-            .map(drop)
-            .map_err(|cause| StoreError::Database(format!("{}: {cause}", statement.name)))
+            .map_err(|cause| wrong(cause.to_string()))?;
+        let Some(together) = statement.together else { return Ok(()) };
+        let together = (&mut *connection)
+            .prepare(together.into_sql_str())
+            .await
+            .map_err(|cause| wrong(cause.to_string()))?;
+        // What answers alone and together must not differ, or one of them is read wrongly.
+        let names =
+            |columns: &[PgColumn]| Vec::from_iter(columns.iter().map(|c| c.name().to_owned()));
+        let (alone, together) = (names(alone.columns()), names(together.columns()));
+        if together.get(1..) != Some(&alone) {
+            return Err(wrong(format!("{together:?} together, {alone:?} alone")));
+        }
+        Ok(())
     }
+}
+
+fn options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        // A ping before every use costs a tenth to a half of the throughput.
+        .test_before_acquire(false)
 }
 
 /// The connection is gone: the server was restarted, or ends (57P01), or the network is cut. What
@@ -208,16 +244,24 @@ pub(crate) async fn all(
         .fetch_all(connection)
         .await
         .map_err(|cause| named(statement, cause))?;
+    rows(statement, &answer, 0)
+}
+
+/// Rows of an answer without their first `skipped` columns.
+fn rows(
+    statement: &'static Statement,
+    answer: &[PgRow],
+    skipped: usize,
+) -> Result<Vec<Row>, StoreError> {
     let Some(first) = answer.first() else { return Ok(Vec::new()) };
-    let columns = statement.columns(|| first.columns().iter().map(sqlx::Column::name));
-    answer
-        .iter()
-        .map(|row| {
-            let values =
-                (0..columns.len()).map(|index| value(row, index)).collect::<Result<_, _>>();
-            Ok(Row { columns: columns.clone(), values: values? })
-        })
-        .collect()
+    let names = || first.columns().iter().skip(skipped).map(sqlx::Column::name);
+    let columns = statement.columns(names);
+    let row = |row| {
+        let indexes = skipped..skipped + columns.len();
+        let values = indexes.map(|index| value(row, index)).collect::<Result<_, _>>()?;
+        Ok(Row { columns: columns.clone(), values })
+    };
+    answer.iter().map(row).collect()
 }
 
 fn value(row: &PgRow, index: usize) -> Result<Value, StoreError> {

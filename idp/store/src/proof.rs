@@ -4,7 +4,10 @@ use crate::{Db, StoreError, Tx, args, statement};
 
 statement!(
     USE,
-    "insert into used_proof (id, expires_at) values ($1, $2) on conflict (id) do nothing"
+    "insert into used_proof (id, expires_at) values ($1, $2) on conflict (id) do nothing",
+    together: "insert into used_proof (id, expires_at)
+     select * from unnest($1::text[], $2::bigint[])
+     on conflict (id) do nothing returning array_position($1, id)::bigint"
 );
 statement!(
     PRUNE,

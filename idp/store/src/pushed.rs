@@ -2,12 +2,16 @@
 
 use idp_protocol::authorize::AuthorizationRequest;
 
-use crate::{StoreError, Tx, args, statement};
+use crate::{Db, StoreError, Tx, Value, Vault, args, statement};
 
 statement!(
     CREATE,
     "insert into pushed_request (id, secret_hash, client_id, request, expires_at)
-     values ($1, $2, $3, $4, $5)"
+     values ($1, $2, $3, $4, $5) on conflict (id) do nothing",
+    together: "insert into pushed_request (id, secret_hash, client_id, request, expires_at)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
+     on conflict (id) do nothing
+     returning array_position($1, id)::bigint"
 );
 statement!(
     FIND,
@@ -30,7 +34,7 @@ pub struct Pushed {
     pub request: AuthorizationRequest,
 }
 
-/// Writes a request of a client.
+/// Writes a request of a client, whose `id` nobody has used.
 ///
 /// # Errors
 /// As the database says.
@@ -40,12 +44,31 @@ pub async fn create(
     pushed: &Pushed,
     expires_at: i64,
 ) -> Result<(), StoreError> {
+    let row = row(tx.vault(), id, pushed, expires_at)?;
+    tx.execute(&CREATE, &row).await.map(drop)
+}
+
+/// The same by itself.
+///
+/// # Errors
+/// As the database says.
+pub async fn keep(db: &Db, id: &str, pushed: &Pushed, expires_at: i64) -> Result<(), StoreError> {
+    let row = row(db.vault(), id, pushed, expires_at)?;
+    db.once("push", &CREATE, row).await.map(drop)
+}
+
+fn row(
+    vault: &Vault,
+    id: &str,
+    pushed: &Pushed,
+    expires_at: i64,
+) -> Result<Vec<Value>, StoreError> {
     let request =
         serde_json::to_vec(&pushed.request).map_err(|cause| StoreError::Data(cause.to_string()))?;
     // A login_hint may be a phone number.
-    let sealed = tx.vault().seal("pushed.request", request)?;
-    let row = args![id, &pushed.secret_hash, &pushed.request.client_id, sealed, expires_at];
-    tx.execute(&CREATE, row).await.map(drop)
+    let sealed = vault.seal("pushed.request", request)?;
+    let client_id = &pushed.request.client_id;
+    Ok(args![id, &pushed.secret_hash, client_id, sealed, expires_at].to_vec())
 }
 
 /// A client's request that has neither expired nor been answered (attacks row 14).

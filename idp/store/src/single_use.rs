@@ -6,7 +6,13 @@ use crate::{Db, StoreError, Tx, args, statement};
 statement!(
     USE_ASSERTION,
     "insert into used_assertion (client_id, jti, expires_at) values ($1, $2, $3)
-     on conflict (client_id, jti) do nothing"
+     on conflict (client_id, jti) do nothing",
+    together: "with sent as (select * from unnest($1::text[], $2::text[], $3::bigint[])
+       with ordinality as sent (client_id, jti, expires_at, asked)),
+     kept as (insert into used_assertion (client_id, jti, expires_at)
+       select client_id, jti, expires_at from sent order by asked
+       on conflict (client_id, jti) do nothing returning client_id, jti)
+     select min(asked) from sent join kept using (client_id, jti) group by client_id, jti"
 );
 statement!(
     REVOKE_TOKEN,

@@ -11,6 +11,11 @@ pub struct Statement {
     pub sql: &'static str,
     /// Another text for PostgreSQL, where one text cannot serve both; the reason stands beside it.
     pub postgres: Option<&'static str>,
+    /// Text for PostgreSQL that does it for several requests at once: `$1`, `$2`, … are arrays of
+    /// their arguments, and the first column of each row says whose it is, counted from 1 (the
+    /// ordinality of `unnest`). A statement that reads goes on with its own columns; one that
+    /// writes gives a row for each that it touched.
+    pub together: Option<&'static str>,
     /// What is worked out once a process.
     #[doc(hidden)]
     pub known: Known,
@@ -61,22 +66,35 @@ impl Statement {
 #[linkme::distributed_slice]
 pub static STATEMENTS: [&'static Statement];
 
-/// Declares a static [`Statement`] and registers it: `statement!(FIND, "select …");`, with a third
-/// text for PostgreSQL where the engines must differ.
+/// Declares a static [`Statement`] and registers it: `statement!(FIND, "select …");`, with a text for
+/// PostgreSQL where the engines must differ (`postgres:`), and one for [`Db::ask`](crate::Db::ask)
+/// and [`Db::once`](crate::Db::once) (`together:`).
 #[macro_export]
 macro_rules! statement {
     ($(#[$doc:meta])* $name:ident, $sql:expr) => {
-        $crate::statement!(@ $(#[$doc])* $name, $sql, ::core::option::Option::None);
+        $crate::statement!(
+            @ $(#[$doc])* $name, $sql, ::core::option::Option::None, ::core::option::Option::None
+        );
     };
     ($(#[$doc:meta])* $name:ident, $sql:expr, postgres: $postgres:expr) => {
-        $crate::statement!(@ $(#[$doc])* $name, $sql, ::core::option::Option::Some($postgres));
+        $crate::statement!(
+            @ $(#[$doc])* $name, $sql, ::core::option::Option::Some($postgres),
+            ::core::option::Option::None
+        );
     };
-    (@ $(#[$doc:meta])* $name:ident, $sql:expr, $postgres:expr) => {
+    ($(#[$doc:meta])* $name:ident, $sql:expr, together: $together:expr) => {
+        $crate::statement!(
+            @ $(#[$doc])* $name, $sql, ::core::option::Option::None,
+            ::core::option::Option::Some($together)
+        );
+    };
+    (@ $(#[$doc:meta])* $name:ident, $sql:expr, $postgres:expr, $together:expr) => {
         $(#[$doc])*
         static $name: $crate::Statement = $crate::Statement {
             name: concat!(module_path!(), "::", stringify!($name)),
             sql: $sql,
             postgres: $postgres,
+            together: $together,
             known: $crate::statement::Known::nothing(),
         };
         #[allow(unsafe_code)] // A link section; linkme answers for it.

@@ -3,7 +3,7 @@
 //! (attacks row 49).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{self, ConnectInfo, Request};
 use axum::middleware::Next;
@@ -11,21 +11,32 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
-use idp_protocol::certificate::{self, Authorities};
+use idp_protocol::certificate::{self, Authorities, Certificate};
 use percent_encoding::percent_decode_str;
 
 use crate::{State, network};
 
 /// Certificates that a request's client showed, DER, its own first. The listener makes it an
-/// extension of each request of the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain(Arc<Vec<Vec<u8>>>);
+/// extension of each request of the connection, so that it is read once.
+#[derive(Debug, Clone)]
+pub struct Chain(Arc<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    certificates: Vec<Vec<u8>>,
+    thumbprint: OnceLock<String>,
+    own: OnceLock<Option<Certificate>>,
+}
 
 impl Chain {
     /// Of certificates; none of none.
     #[must_use]
     pub fn new(certificates: Vec<Vec<u8>>) -> Option<Self> {
-        (!certificates.is_empty()).then(|| Self(Arc::new(certificates)))
+        if certificates.is_empty() {
+            return None;
+        }
+        let (thumbprint, own) = (OnceLock::new(), OnceLock::new());
+        Some(Self(Arc::new(Shown { certificates, thumbprint, own })))
     }
 
     /// Of what a proxy writes: the only line of its header. Two lines are two clients' words:
@@ -40,17 +51,22 @@ impl Chain {
     /// All of them, the client's first.
     #[must_use]
     pub fn all(&self) -> &[Vec<u8>] {
-        &self.0
+        &self.0.certificates
     }
 
-    /// The client's own.
+    /// The client's own, DER.
     pub(crate) fn own(&self) -> &[u8] {
-        self.0.first().map_or(&[], Vec::as_slice)
+        self.all().first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The client's own; none if it cannot be read.
+    pub(crate) fn read(&self) -> Option<&Certificate> {
+        self.0.own.get_or_init(|| Certificate::read(self.own()).ok()).as_ref()
     }
 
     /// What tokens are bound to (RFC 8705 §3.1).
     pub(crate) fn thumbprint(&self) -> String {
-        certificate::thumbprint(self.own())
+        self.0.thumbprint.get_or_init(|| certificate::thumbprint(self.own())).clone()
     }
 }
 
@@ -122,7 +138,8 @@ mod tests {
         let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
         let (pem, der) = (made.pem(), made.der().to_vec());
         let base64 = STANDARD.encode(&der);
-        let one = Chain::new(vec![der.clone()]);
+        let one = Some(vec![der.clone()]);
+        let read = |text: &str| read(text).map(|chain| chain.all().to_vec());
         for text in [
             format!(":{base64}:"),
             base64.clone(),
@@ -132,7 +149,7 @@ mod tests {
         ] {
             assert_eq!(read(&text), one, "{text}");
         }
-        let two = Chain::new(vec![der.clone(), der]);
+        let two = Some(vec![der.clone(), der]);
         assert_eq!(read(&format!(":{base64}:, :{base64}:")), two);
         assert_eq!(read(&format!("{pem}{pem}")), two);
         for nothing in ["", "(null)", ":", ",", "%FF", BEGIN] {

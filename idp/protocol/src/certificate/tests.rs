@@ -148,6 +148,36 @@ fn rfc_8705_2_1_only_a_chain_to_our_authority_is_believed() {
     assert!(named.vouch_for(&[other.der().to_vec()], NOW).is_err());
 }
 
+/// What was found good once is good as long as its dates and the lists' say so, not longer.
+#[test]
+fn rfc_5280_6_a_chain_that_was_believed_is_not_when_its_time_is_over() {
+    let (pem, _, by) = authority();
+    let authorities = Authorities::from_pem(&pem).unwrap();
+    let mut between = params();
+    between.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    between.not_after = date_time_ymd(2027, 3, 1);
+    let key = KeyPair::generate().unwrap();
+    let middle = between.signed_by(&key, &by).unwrap().der().to_vec();
+    let mut below = params();
+    (below.not_before, below.not_after) = (date_time_ymd(2027, 1, 1), date_time_ymd(2027, 4, 1));
+    let chain = [issued(&below, &Issuer::new(between, key)), middle];
+    let at = |year, month, day| {
+        let time = date_time_ymd(year, month, day).unix_timestamp();
+        [time - 1, time, time + 1].map(|now| authorities.vouch_for(&chain, now))
+    };
+    let (good, nobody) = (Ok(()), Err(Unvouched::Nobody));
+    assert_eq!(at(2027, 2, 1), [good, good, good]);
+    assert_eq!(at(2027, 1, 1), [nobody, good, good]);
+    assert_eq!(at(2027, 3, 1), [good, good, nobody]);
+    // A list that names nobody, until a day before.
+    authorities.withdrawn.replace(&list(&by, 1, (2027, 2), &[])).unwrap();
+    let old = Err(Unvouched::ListOutOfDate);
+    assert_eq!(at(2027, 1, 20), [good, good, good]);
+    assert_eq!(at(2027, 2, 1), [good, old, old]);
+    // Another chain of the same certificates is another.
+    assert_eq!(authorities.vouch_for(&chain[..1], NOW), nobody);
+}
+
 /// A list of an authority that names some serial numbers.
 fn list(by: &Issuer<'_, KeyPair>, number: u64, until: (i32, u8), serials: &[u64]) -> String {
     let params = CertificateRevocationListParams {

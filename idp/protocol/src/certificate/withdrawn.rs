@@ -21,17 +21,20 @@ pub struct NoList;
 
 /// One list: what it says, and how long it may be believed.
 #[derive(Debug)]
-struct List {
+pub(super) struct List {
     list: CertRevocationList<'static>,
     /// Seconds UTC.
     since: i64,
-    /// Seconds UTC.
-    until: i64,
+    /// Seconds UTC; from then on there is a newer one.
+    pub(super) until: i64,
 }
+
+/// Lists that are in use together.
+pub(super) type Lists = Arc<Vec<List>>;
 
 /// The lists in use. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Withdrawn(Arc<RwLock<Arc<Vec<List>>>>);
+pub struct Withdrawn(Arc<RwLock<Lists>>);
 
 impl Withdrawn {
     /// Puts the lists of a PEM text in the place of those that were in use; says how many there
@@ -60,24 +63,23 @@ impl Withdrawn {
         self.current().iter().map(|list| list.until).min()
     }
 
-    /// Asks `with` under the lists: a certificate of an authority that has a list is believed only
-    /// if the list is signed by it, not out of date (or whoever keeps a new list from arriving
-    /// keeps a stolen key alive), and does not name it. An authority without one is believed.
-    pub(super) fn asked<T>(&self, with: impl FnOnce(Option<RevocationOptions<'_>>) -> T) -> T {
-        let current = self.current();
-        let lists: Vec<_> = current.iter().map(|list| &list.list).collect();
-        let options = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
-            options
-                .with_status_policy(UnknownStatusPolicy::Allow)
-                .with_expiration_policy(ExpirationPolicy::Enforce)
-                .build()
-        });
-        with(options)
-    }
-
-    fn current(&self) -> Arc<Vec<List>> {
+    pub(super) fn current(&self) -> Lists {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Asks `with` under the lists: a certificate of an authority that has a list is believed only if
+/// the list is signed by it, not out of date (or whoever keeps a new list from arriving keeps a
+/// stolen key alive), and does not name it. An authority without one is believed.
+pub(super) fn asked<T>(lists: &Lists, with: impl FnOnce(Option<RevocationOptions<'_>>) -> T) -> T {
+    let lists: Vec<_> = lists.iter().map(|list| &list.list).collect();
+    let options = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+        options
+            .with_status_policy(UnknownStatusPolicy::Allow)
+            .with_expiration_policy(ExpirationPolicy::Enforce)
+            .build()
+    });
+    with(options)
 }
 
 fn read(der: &[u8]) -> Result<List, NoList> {

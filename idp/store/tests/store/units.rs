@@ -153,12 +153,16 @@ async fn a_restarted_server_is_met_again_without_an_error(fresh: Fresh) {
 statement!(
     ONCE,
     "insert into audit_head (person_id, n, hash, mac) values ($1, $2, 'h', '')
-     on conflict (person_id) do nothing"
+     on conflict (person_id) do nothing",
+    together: "insert into audit_head (person_id, n, hash, mac)
+     select id, n, 'h', '' from unnest($1::text[], $2::bigint[]) as sent (id, n)
+     on conflict (person_id) do nothing returning array_position($1, person_id)::bigint"
 );
 statement!(
-    WRONG,
-    "insert into audit_head (person_id, n, hash, mac) values ($1, $2, null, '')
-     on conflict (person_id) do nothing"
+    ASK,
+    "select person_id, n from audit_head where person_id = $1",
+    together: "select asked, person_id, n from unnest($1::text[]) with ordinality as sent (id, asked)
+     join audit_head on person_id = id"
 );
 
 /// Many single statements at once, some of the same key, some that the engine refuses.
@@ -166,8 +170,8 @@ async fn single_statements_share_a_commit_and_no_fault(fresh: Fresh) {
     let tasks = (0..60_usize).map(|n| {
         let db = fresh.db.clone();
         tokio::spawn(async move {
-            let statement = if n % 20 == 7 { &WRONG } else { &ONCE };
-            db.once("once", statement, args![format!("{}", n % 30), 1_i64].to_vec()).await
+            let number = (n % 20 != 7).then_some(1_i64);
+            db.once("once", &ONCE, args![format!("{}", n % 30), number].to_vec()).await
         })
     });
     let (mut first, mut again, mut refused) = (0, 0, 0);
@@ -181,6 +185,54 @@ async fn single_statements_share_a_commit_and_no_fault(fresh: Fresh) {
     // Each key has two; of the three refused ones the other counts alone.
     assert_eq!((first, again, refused), (30, 27, 3));
     assert_eq!((get(&fresh, "17").await, get(&fresh, "7").await), (Some(1), Some(1)));
+}
+
+/// Many questions at once, the same ones too, some without an answer.
+async fn each_gets_the_answer_to_its_own_question(fresh: Fresh) {
+    for id in 0..20_i64 {
+        fresh.db.once("once", &ONCE, args![id.to_string(), id * 7].to_vec()).await.unwrap();
+    }
+    let tasks = (0..200_i64).map(|n| {
+        let db = fresh.db.clone();
+        tokio::spawn(async move {
+            let id = n * 13 % 40;
+            (id, db.ask(&ASK, args![id.to_string()].to_vec()).await.unwrap())
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        let (id, rows) = task.await.unwrap();
+        let found = rows.first().map(|row| (row.text("person_id").unwrap(), row.int("n").unwrap()));
+        assert_eq!(found, (id < 20).then(|| (id.to_string(), id * 7)));
+    }
+}
+
+/// Whoever asks after an acknowledged write sees it, however many ask meanwhile.
+async fn an_answer_is_not_older_than_its_question(fresh: Fresh) {
+    let tasks = (0..8).map(|task| {
+        let db = fresh.db.clone();
+        tokio::spawn(async move {
+            for n in 0..25 {
+                let id = format!("{task} {n}");
+                db.once("once", &ONCE, args![&id, 1_i64].to_vec()).await.unwrap();
+                let rows = db.ask(&ASK, args![&id].to_vec()).await.unwrap();
+                assert_eq!(rows.len(), 1, "{id}");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+async fn a_restarted_server_is_asked_again(fresh: Fresh) {
+    let ask = |id: &str| fresh.db.ask(&ASK, args![id].to_vec());
+    put(&fresh, "a", false).await.unwrap();
+    let warm = tokio::join!(ask("a"), ask("a"), ask("a"), ask("b"));
+    assert_eq!(warm.0.unwrap().len(), 1);
+    cut(&fresh).await;
+    let (one, two, three, none) = tokio::join!(ask("a"), ask("a"), ask("a"), ask("b"));
+    assert_eq!((one.unwrap().len(), two.unwrap().len(), three.unwrap().len()), (1, 1, 1));
+    assert!(none.unwrap().is_empty());
 }
 
 async fn a_restarted_server_takes_single_statements_again(fresh: Fresh) {
@@ -233,6 +285,9 @@ crate::on_both! {
     waiting => super::a_unit_that_waits_for_the_world_is_an_error_and_not_a_hang;
     restarted => super::a_restarted_server_is_met_again_without_an_error;
     single => super::single_statements_share_a_commit_and_no_fault;
+    own_answers => super::each_gets_the_answer_to_its_own_question;
+    fresh_answers => super::an_answer_is_not_older_than_its_question;
+    asked_again => super::a_restarted_server_is_asked_again;
     single_restarted => super::a_restarted_server_takes_single_statements_again;
     shared => super::two_processes_share_a_file;
     statements => super::every_statement_is_understood;

@@ -69,7 +69,12 @@ pub(crate) enum Stands {
 /// # Errors
 /// As the database says.
 pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands, StoreError> {
-    let (access, now) = (access.clone(), state.now());
+    let now = state.now();
+    if let Some(gid) = access.gid.as_ref().filter(|_| access.from.is_empty()) {
+        let found = idp_store::grant::of_token(&state.db, gid, &access.jti, now).await?;
+        return Ok(found.map_or(Stands::No, |grant| Stands::Grant(Box::new(grant))));
+    }
+    let access = access.clone();
     state
         .db
         .read("token_stands", move |tx: &mut Tx| {
@@ -85,10 +90,8 @@ pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands
                 };
                 let found = idp_store::grant::find_for_token(tx, gid, &access.jti, now).await?;
                 let Some(grant) = found else { return Ok(Stands::No) };
-                if !access.from.is_empty() && !acting(tx, &access).await? {
-                    return Ok(Stands::No);
-                }
-                Ok(Stands::Grant(Box::new(grant)))
+                let acting = acting(tx, &access).await?;
+                Ok(if acting { Stands::Grant(Box::new(grant)) } else { Stands::No })
             })
         })
         .await

@@ -4,19 +4,45 @@ use idp_domain::citizen::proofing::Proofing;
 use idp_protocol::verified::{self, Request};
 use idp_store::person::PersonClaims;
 use idp_store::staff::Staff;
+use idp_store::{StoreError, Tx};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-/// Claims about a citizen; what is not known is left out, never null (OpenID Connect Core §5.3.2).
-pub(crate) fn of_person(names: &[String], person: &PersonClaims, now: i64) -> Map<String, Value> {
+use crate::State;
+
+/// Claims about a citizen, and what the record proves; what is not known is left out, never null
+/// (OpenID Connect Core §5.3.2).
+pub(crate) fn of_person(
+    names: &[String],
+    proven: &[Request],
+    person: &PersonClaims,
+    now: i64,
+) -> Map<String, Value> {
     let mut claims = Map::new();
     for name in names {
         if let Some(value) = value(name, person, now) {
             claims.insert(name.clone(), value);
         }
     }
+    let proven = verified(proven, person, now);
+    claims.extend(proven.map(|proven| (verified::NAME.to_owned(), proven)));
     claims
+}
+
+/// An officer, to make claims of.
+///
+/// # Errors
+/// As the database says.
+pub(crate) async fn staff(state: &State, id: &str) -> Result<Option<Staff>, StoreError> {
+    let id = id.to_owned();
+    state
+        .db
+        .read("staff_claims", move |tx: &mut Tx| {
+            let id = id.clone();
+            Box::pin(async move { idp_store::staff::find(tx, &id).await })
+        })
+        .await
 }
 
 fn value(name: &str, person: &PersonClaims, now: i64) -> Option<Value> {
@@ -45,7 +71,7 @@ fn value(name: &str, person: &PersonClaims, now: i64) -> Option<Value> {
 
 /// What the record proves, asked for as such (OpenID Connect for Identity Assurance §5); nothing
 /// below the level at which name and number were matched.
-pub(crate) fn verified(requests: &[Request], person: &PersonClaims, now: i64) -> Option<Value> {
+fn verified(requests: &[Request], person: &PersonClaims, now: i64) -> Option<Value> {
     if requests.is_empty() || person.proofing < verified::LEAST {
         return None;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
-use idp_protocol::certificate::{self, Certificate, Unvouched};
+use idp_protocol::certificate::{self, Unvouched};
 use idp_protocol::client::AuthMethod;
 use idp_protocol::parameters::Parameters;
 use idp_protocol::token::Presented;
@@ -71,7 +71,7 @@ pub(crate) async fn client(
 async fn certified(state: &State, known: &Known, certificate: Option<&Chain>) -> bool {
     let (client, now) = (&known.client, state.now() / 1000);
     let Some(chain) = certificate else { return false };
-    let Ok(own) = Certificate::read(chain.own()) else { return false };
+    let Some(own) = chain.read() else { return false };
     match client.token_endpoint_auth_method {
         // RFC 8705 §2.1: of the registered subject, and a chain that leads to an authority.
         AuthMethod::TlsClientAuth => {

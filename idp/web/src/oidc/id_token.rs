@@ -6,8 +6,6 @@ use idp_protocol::claims::{ClaimsRequest, for_id_token, for_userinfo};
 use idp_protocol::client::Client;
 use idp_protocol::jose::{self, Algorithm};
 use idp_protocol::scope::Scope;
-use idp_protocol::verified;
-use idp_store::Tx;
 use idp_store::grant::Grant;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -100,25 +98,13 @@ async fn asked(state: &State, about: &About<'_>, who: &Who) -> Result<Map<String
     if names.is_empty() && proven.is_empty() {
         return Ok(Map::new());
     }
-    let (who, now) = (who.clone(), state.now());
-    let found: Option<Map<String, Value>> = state
-        .db
-        .read("id_token_claims", move |tx: &mut Tx| {
-            let (who, names, proven) = (who.clone(), names.clone(), proven.clone());
-            Box::pin(async move {
-                Ok::<_, idp_store::StoreError>(match who {
-                    Who::Staff(id) => idp_store::staff::find(tx, &id)
-                        .await?
-                        .map(|staff| claims::of_staff(&names, &staff)),
-                    Who::Citizen(id) => idp_store::person::claims(tx, &id).await?.map(|person| {
-                        let mut told = claims::of_person(&names, &person, now);
-                        let proven = claims::verified(&proven, &person, now);
-                        told.extend(proven.map(|proven| (verified::NAME.to_owned(), proven)));
-                        told
-                    }),
-                })
-            })
-        })
-        .await?;
+    let found = match who {
+        Who::Staff(id) => {
+            claims::staff(state, id).await?.map(|staff| claims::of_staff(&names, &staff))
+        }
+        Who::Citizen(id) => idp_store::person::claims_of(&state.db, id)
+            .await?
+            .map(|person| claims::of_person(&names, &proven, &person, state.now())),
+    };
     Ok(found.unwrap_or_default())
 }

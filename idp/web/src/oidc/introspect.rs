@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, header};
 use idp_domain::ambient::Token;
 use idp_protocol::ProtocolError;
 use idp_protocol::client::Client;
-use idp_store::grant::Grant;
-use idp_store::{StoreError, Tx};
+use idp_store::StoreError;
+use idp_store::refresh::Standing;
 use serde_json::{Value, json};
 
 use super::bearer::{self, Stands};
@@ -143,25 +143,13 @@ async fn refresh_token(
     token: Token,
 ) -> Result<Option<Value>, StoreError> {
     let now = state.now();
-    let found: Option<(Grant, i64)> = state
-        .db
-        .read("introspect_refresh", move |tx: &mut Tx| {
-            let token = token.clone();
-            Box::pin(async move {
-                let family = idp_store::refresh::find(tx, &token.id).await?;
-                let current = family
-                    .filter(|family| token.matches(&family.secret_hash) && family.expires_at > now);
-                let Some(family) = current else { return Ok::<_, StoreError>(None) };
-                let grant = idp_store::grant::find(tx, &family.grant_id, now).await?;
-                Ok(grant.map(|grant| (grant, family.expires_at)))
-            })
-        })
-        .await?;
+    let found = idp_store::refresh::standing(&state.db, &token.id, now).await?;
+    let current = found.filter(|Standing { family, .. }| {
+        token.matches(&family.secret_hash) && family.expires_at > now
+    });
     // Its subject is the one that its own client knows: only that client is told.
-    let Some((grant, until)) = found.filter(|(grant, _)| grant.client_id == caller.client_id)
-    else {
-        return Ok(None);
-    };
+    let own = current.filter(|found| found.grant.client_id == caller.client_id);
+    let Some(Standing { family, grant, .. }) = own else { return Ok(None) };
     let who = Who::read(&grant.kind, grant.person_id.clone());
     let mut answer = json!({
         "active": true,
@@ -169,7 +157,7 @@ async fn refresh_token(
         "sub": subject::of(state, caller, &who),
         "scope": grant.detail.scope,
         "iss": state.settings.issuer,
-        "exp": until / 1000,
+        "exp": family.expires_at / 1000,
         "iat": grant.created_at / 1000,
     });
     let details = grant.detail.authorization_details;

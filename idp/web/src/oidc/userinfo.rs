@@ -8,8 +8,8 @@ use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
 use idp_protocol::verified;
 use idp_protocol::{ErrorCode, ProtocolError};
+use idp_store::StoreError;
 use idp_store::grant::Grant;
-use idp_store::{StoreError, Tx};
 use serde_json::{Map, Value};
 
 use super::bearer::{self, Scheme, Stands};
@@ -186,31 +186,18 @@ async fn facts(
     names: Vec<String>,
     proven: Vec<verified::Request>,
 ) -> Result<Map<String, Value>, Option<Failure>> {
-    let (staff, id, now) = (grant.kind == "staff", grant.person_id.clone(), state.now());
-    let found: Result<Option<Map<String, Value>>, StoreError> = state
-        .db
-        .read("userinfo", move |tx: &mut Tx| {
-            let (id, names, proven) = (id.clone(), names.clone(), proven.clone());
-            Box::pin(async move {
-                if staff {
-                    let found = idp_store::staff::find(tx, &id).await?;
-                    let active = found.filter(|staff| staff.active);
-                    return Ok(active.map(|staff| claims::of_staff(&names, &staff)));
-                }
-                let found = idp_store::person::claims(tx, &id).await?;
-                // The gate (attacks rows 26, 51).
-                let open = found.filter(|person| {
-                    let (account, record) = (person.account_state, person.person_status);
-                    idp_domain::citizen::account::gate(account, record).is_ok()
-                });
-                Ok(open.map(|person| {
-                    let mut told = claims::of_person(&names, &person, now);
-                    let proven = claims::verified(&proven, &person, now);
-                    told.extend(proven.map(|proven| (verified::NAME.to_owned(), proven)));
-                    told
-                }))
-            })
-        })
-        .await;
-    found.map_err(|cause| Some(Failure::from(cause)))?.ok_or(Some(REFUSED.into()))
+    let failed = |cause: StoreError| Some(Failure::from(cause));
+    let id = &grant.person_id;
+    if grant.kind == "staff" {
+        let found = claims::staff(state, id).await.map_err(failed)?;
+        let active = found.filter(|staff| staff.active).ok_or(Some(REFUSED.into()))?;
+        return Ok(claims::of_staff(&names, &active));
+    }
+    let found = idp_store::person::claims_of(&state.db, id).await.map_err(failed)?;
+    // The gate (attacks rows 26, 51).
+    let open = found.filter(|person| {
+        idp_domain::citizen::account::gate(person.account_state, person.person_status).is_ok()
+    });
+    let person = open.ok_or(Some(REFUSED.into()))?;
+    Ok(claims::of_person(&names, &proven, &person, state.now()))
 }

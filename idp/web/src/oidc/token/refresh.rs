@@ -15,6 +15,7 @@ use idp_protocol::ProtocolError;
 use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
 use idp_store::grant::Grant;
+use idp_store::refresh::Standing;
 use idp_store::{StoreError, Tx};
 
 use super::Asker;
@@ -26,8 +27,8 @@ use crate::oidc::reply::Failure;
 const REFUSED: ProtocolError =
     ProtocolError::invalid_grant("The refresh token is unknown, expired, revoked or used.");
 
-/// A refusal is a value: a reuse revokes, and that is committed (attacks row 9).
-type Outcome = Result<Grant, ProtocolError>;
+/// How often a rotation that was lost is looked at again; the second look finds who has won.
+const LOOKS: usize = 8;
 
 /// The secret that follows another in its family.
 fn successor(key: &hmac::Key, token: &Token) -> String {
@@ -52,22 +53,12 @@ pub(super) async fn refresh(
     let turn = Turn {
         next: (!stays).then(|| ambient::hash(&next)),
         jkt: asker.keeps(),
-        client: client.clone(),
-        asked: asked.clone(),
-        wish: asker.wish.clone(),
-        now: state.now(),
-        window: state.settings.lifetimes.refresh_window_ms,
-        token: token.clone(),
+        client,
+        asked: asked.as_ref(),
+        wish: &asker.wish,
+        token: &token,
     };
-    let outcome: Outcome = state
-        .db
-        .write("refresh", move |tx: &mut Tx| {
-            let turn = turn.clone();
-            Box::pin(async move { turn.take(tx).await })
-        })
-        .await
-        .map_err(|cause: StoreError| Failure::from(cause))?;
-    let grant = outcome?;
+    let grant = turn.take(state).await?;
     let granted = granted(&grant, client);
     let issue = Issue {
         client,
@@ -85,71 +76,80 @@ fn granted(grant: &Grant, client: &Client) -> Scope {
     Scope::parse(&grant.detail.scope).unwrap_or_default().only(&client.scopes())
 }
 
-#[derive(Clone)]
-struct Turn {
-    token: Token,
+struct Turn<'a> {
+    token: &'a Token,
     /// Digest of the successor's secret, if it rotates.
     next: Option<String>,
     /// Thumbprint of the key that the request proved.
     jkt: Option<String>,
-    client: Arc<Client>,
-    asked: Option<Scope>,
-    wish: Wish,
-    now: i64,
-    window: i64,
+    client: &'a Client,
+    asked: Option<&'a Scope>,
+    wish: &'a Wish,
 }
 
-impl Turn {
+impl Turn<'_> {
     /// The checks in order; the update decides who of two was first.
-    async fn take(&self, tx: &mut Tx) -> Result<Outcome, StoreError> {
-        let id = &self.token.id;
-        let Some(family) = idp_store::refresh::find(tx, id).await? else {
-            return Ok(Err(REFUSED));
-        };
-        let Some(mut grant) = idp_store::grant::find(tx, &family.grant_id, self.now).await? else {
-            return Ok(Err(REFUSED));
-        };
-        // RFC 6749 §6: issued to this client (attacks row 10).
-        if grant.client_id != self.client.client_id || family.expires_at <= self.now {
-            return Ok(Err(REFUSED));
-        }
-        // RFC 9449 §5: bound to the key of a client without credentials.
-        if family.jkt.is_some() && family.jkt != self.jkt {
-            return Ok(Err(REFUSED));
-        }
-        let current = self.token.matches(&family.secret_hash);
-        let previous = family.previous_hash.as_deref().is_some_and(|hash| self.token.matches(hash));
-        let retried = previous && family.rotated_at + self.window > self.now;
-        // RFC 9700 §4.14.2: a used token comes back, so somebody has a copy.
-        if !current && !retried {
-            idp_store::grant::revoke(tx, &grant.id, self.now).await?;
-            super::tell_reuse(tx, &grant, self.now).await?;
-            return Ok(Err(REFUSED));
-        }
-        // RFC 6749 §6: at most what was granted.
-        let granted = granted(&grant, &self.client);
-        if granted.is_empty() && grant.detail.authorization_details.is_empty() {
-            return Ok(Err(REFUSED));
-        }
-        if self.asked.as_ref().is_some_and(|asked| !asked.within(&granted)) {
-            let text = "The scope is wider than what was granted.";
-            return Ok(Err(ProtocolError::invalid_scope(text)));
-        }
-        // RFC 8707 §2.2, RFC 9396 §6.1: the same of resources and details.
-        if let Err(error) = self.wish.narrow(&mut grant.detail) {
-            return Ok(Err(error));
-        }
-        // Attacks row 26.
-        if !super::gate(tx, &grant).await? {
-            return Ok(Err(ProtocolError::invalid_grant("The account cannot be used.")));
-        }
-        if let Some(next) = self.next.as_ref().filter(|_| current) {
-            let (from, now) = (&family.secret_hash, self.now);
-            // Lost against the same token at the same moment: run again, as a retry.
-            if !idp_store::refresh::rotate(tx, id, from, next, now).await? {
-                return Err(tx.lose());
+    async fn take(&self, state: &State) -> Result<Grant, Failure> {
+        let (id, now, window) =
+            (&self.token.id, state.now(), state.settings.lifetimes.refresh_window_ms);
+        for _ in 0..LOOKS {
+            let found = idp_store::refresh::standing(&state.db, id, now).await?;
+            let Standing { family, mut grant, open } = found.ok_or(REFUSED)?;
+            // RFC 6749 §6: issued to this client (attacks row 10).
+            if grant.client_id != self.client.client_id || family.expires_at <= now {
+                return Err(REFUSED.into());
+            }
+            // RFC 9449 §5: bound to the key of a client without credentials.
+            if family.jkt.is_some() && family.jkt != self.jkt {
+                return Err(REFUSED.into());
+            }
+            let current = self.token.matches(&family.secret_hash);
+            let previous =
+                family.previous_hash.as_deref().is_some_and(|hash| self.token.matches(hash));
+            let retried = previous && family.rotated_at + window > now;
+            // RFC 9700 §4.14.2: a used token comes back, so somebody has a copy.
+            if !current && !retried {
+                reused(state, grant, now).await?;
+                return Err(REFUSED.into());
+            }
+            // RFC 6749 §6: at most what was granted.
+            let granted = granted(&grant, self.client);
+            if granted.is_empty() && grant.detail.authorization_details.is_empty() {
+                return Err(REFUSED.into());
+            }
+            if self.asked.is_some_and(|asked| !asked.within(&granted)) {
+                let text = "The scope is wider than what was granted.";
+                return Err(ProtocolError::invalid_scope(text).into());
+            }
+            // RFC 8707 §2.2, RFC 9396 §6.1: the same of resources and details.
+            self.wish.narrow(&mut grant.detail)?;
+            // Attacks row 26.
+            if !open {
+                return Err(ProtocolError::invalid_grant("The account cannot be used.").into());
+            }
+            let Some(next) = self.next.as_ref().filter(|_| current) else { return Ok(grant) };
+            // RFC 9700 §4.14.2: lost against the same token at the same moment, it is a retry.
+            if idp_store::refresh::rotate(&state.db, id, &family.secret_hash, next, now).await? {
+                return Ok(grant);
             }
         }
-        Ok(Ok(grant))
+        Err(StoreError::Retry.into())
     }
+}
+
+/// Ends the grant, and tells it once.
+async fn reused(state: &State, grant: Grant, now: i64) -> Result<(), StoreError> {
+    let grant = Arc::new(grant);
+    state
+        .db
+        .write("refresh_reused", move |tx: &mut Tx| {
+            let grant = grant.clone();
+            Box::pin(async move {
+                if idp_store::grant::revoke(tx, &grant.id, now).await? {
+                    super::tell_reuse(tx, &grant, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
