@@ -3,12 +3,21 @@
 use idp_protocol::client::Client;
 
 use crate::client_document::Document;
-use crate::{Row, StoreError, Tx, args, statement};
+use crate::{Db, Row, StoreError, Tx, args, statement};
 
 statement!(
     FIND,
     "select c.registration, c.secret_hash, c.disabled_at, d.fetched_at, d.expires_at from client c
      left join client_document d on d.client_id = c.client_id where c.client_id = $1"
+);
+statement!(
+    STANDS_FOR_TOKEN,
+    "select c.client_id from client c where c.client_id = $1 and c.disabled_at is null
+     and not exists (select 1 from revoked_token where jti = $2)",
+    together: "select asked, c.client_id
+     from unnest($1::text[], $2::text[]) with ordinality as sent (client_id, jti, asked)
+     join client c on c.client_id = sent.client_id where c.disabled_at is null
+     and not exists (select 1 from revoked_token where jti = sent.jti)"
 );
 statement!(
     LIST,
@@ -70,6 +79,15 @@ pub(crate) fn write(client: &Client) -> Result<String, StoreError> {
 /// As the database says.
 pub async fn find(tx: &mut Tx, client_id: &str) -> Result<Option<Registered>, StoreError> {
     tx.optional(&FIND, args![client_id]).await?.as_ref().map(read).transpose()
+}
+
+/// Whether an access token of the client's own stands: a client that was removed or is kept out
+/// has none left.
+///
+/// # Errors
+/// As the database says.
+pub async fn stands_for_token(db: &Db, client_id: &str, jti: &str) -> Result<bool, StoreError> {
+    Ok(!db.ask(&STANDS_FOR_TOKEN, args![client_id, jti].to_vec()).await?.is_empty())
 }
 
 /// All clients.

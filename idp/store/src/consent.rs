@@ -1,6 +1,8 @@
 //! What a person allowed a partner to learn.
 
-use crate::{Row, StoreError, Tx, args, statement};
+use idp_domain::citizen::account::Shut;
+
+use crate::{Db, Row, StoreError, Tx, args, statement};
 
 statement!(
     ALLOW,
@@ -14,6 +16,21 @@ statement!(
     FIND,
     "select client_id, scope, claims, client_name, granted_at from consent
      where person_id = $1 and client_id = $2 and withdrawn_at is null"
+);
+// One statement, because every authorization request asks it.
+statement!(
+    STANDING,
+    "select a.state, p.status, p.proofing, c.client_id, c.scope, c.claims, c.client_name, c.granted_at
+     from account a join person p on p.id = a.person_id
+     left join consent c
+       on c.person_id = a.person_id and c.client_id = $2 and c.withdrawn_at is null
+     where a.person_id = $1",
+    together: "select asked, a.state, p.status, p.proofing, c.client_id, c.scope, c.claims,
+     c.client_name, c.granted_at
+     from unnest($1::text[], $2::text[]) with ordinality as sent (person_id, client_id, asked)
+     join account a on a.person_id = sent.person_id join person p on p.id = a.person_id
+     left join consent c
+       on c.person_id = a.person_id and c.client_id = sent.client_id and c.withdrawn_at is null"
 );
 statement!(
     LIST,
@@ -49,6 +66,35 @@ fn read(row: &Row) -> Result<Consent, StoreError> {
         client_name: row.text("client_name")?,
         granted_at: row.int("granted_at")?,
     })
+}
+
+/// What an authorization asks about a person.
+pub struct Standing {
+    /// Whether the account may be used (attacks row 26).
+    pub gate: Result<(), Shut>,
+    /// Proofing level of the person, 1 to 5.
+    pub proofing: i64,
+    /// What they allowed the partner.
+    pub given: Option<Consent>,
+}
+
+/// A person with the consent to a partner; none without an account.
+///
+/// # Errors
+/// As the database says.
+pub async fn standing(
+    db: &Db,
+    person: &str,
+    client_id: &str,
+) -> Result<Option<Standing>, StoreError> {
+    let rows = db.ask(&STANDING, args![person, client_id].to_vec()).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let given = row.text_opt("client_id")?.is_some();
+    Ok(Some(Standing {
+        gate: crate::account::read_gate(&row.text("state")?, &row.text("status")?)?,
+        proofing: row.int("proofing")?,
+        given: given.then(|| read(row)).transpose()?,
+    }))
 }
 
 /// Writes a consent over an earlier one.

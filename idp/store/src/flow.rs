@@ -2,17 +2,23 @@
 
 use idp_protocol::authorize::AuthorizationRequest;
 
-use crate::{StoreError, Tx, args, statement};
+use crate::{Db, StoreError, Tx, Value, Vault, args, statement};
 
 statement!(
     CREATE,
     "insert into flow (id, browser_hash, client_id, request, created_at, expires_at)
-     values ($1, $2, $3, $4, $5, $6)"
+     values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
+    together: "insert into flow (id, browser_hash, client_id, request, created_at, expires_at)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bigint[])
+     on conflict (id) do nothing returning array_position($1, id)::bigint"
 );
 statement!(
     FIND,
     "select browser_hash, request, created_at, consented, chosen, denied from flow
-     where id = $1 and answered_at is null and expires_at > $2"
+     where id = $1 and answered_at is null and expires_at > $2",
+    together: "select asked, browser_hash, request, created_at, consented, chosen, denied
+     from unnest($1::text[], $2::bigint[]) with ordinality as sent (id, now, asked)
+     join flow on flow.id = sent.id where answered_at is null and expires_at > now"
 );
 statement!(
     CONSENTED,
@@ -52,15 +58,29 @@ pub struct Stored {
     pub denied: Option<String>,
 }
 
-/// Writes a new request that lives until `expires_at`.
+/// Writes a new request, whose id nobody has used, that lives until `expires_at`.
 ///
 /// # Errors
 /// As the database says.
 pub async fn create(tx: &mut Tx, flow: &Stored, expires_at: i64) -> Result<(), StoreError> {
+    let row = row(tx.vault(), flow, expires_at)?;
+    tx.execute(&CREATE, &row).await.map(drop)
+}
+
+/// The same by itself.
+///
+/// # Errors
+/// As the database says.
+pub async fn keep(db: &Db, flow: &Stored, expires_at: i64) -> Result<(), StoreError> {
+    let row = row(db.vault(), flow, expires_at)?;
+    db.once("flow", &CREATE, row).await.map(drop)
+}
+
+fn row(vault: &Vault, flow: &Stored, expires_at: i64) -> Result<Vec<Value>, StoreError> {
     let request =
         serde_json::to_vec(&flow.request).map_err(|cause| StoreError::Data(cause.to_string()))?;
     // A login_hint may be a phone number.
-    let sealed = tx.vault().seal("flow.request", request)?;
+    let sealed = vault.seal("flow.request", request)?;
     let row = args![
         &flow.id,
         &flow.browser_hash,
@@ -69,16 +89,17 @@ pub async fn create(tx: &mut Tx, flow: &Stored, expires_at: i64) -> Result<(), S
         flow.created_at,
         expires_at
     ];
-    tx.execute(&CREATE, row).await.map(drop)
+    Ok(row.to_vec())
 }
 
 /// A request that is neither answered nor expired.
 ///
 /// # Errors
 /// As the database says.
-pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, StoreError> {
-    let Some(row) = tx.optional(&FIND, args![id, now]).await? else { return Ok(None) };
-    let request = tx.vault().open("flow.request", &row.blob("request")?)?;
+pub async fn find(db: &Db, id: &str, now: i64) -> Result<Option<Stored>, StoreError> {
+    let rows = db.ask(&FIND, args![id, now].to_vec()).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let request = db.vault().open("flow.request", &row.blob("request")?)?;
     Ok(Some(Stored {
         id: id.to_owned(),
         browser_hash: row.text("browser_hash")?,

@@ -106,7 +106,7 @@ pub struct Grant {
     pub expires_at: i64,
 }
 
-pub(crate) fn read(row: &Row) -> Result<Grant, StoreError> {
+fn read(row: &Row) -> Result<Grant, StoreError> {
     Ok(Grant {
         id: row.text("id")?,
         client_id: row.text("client_id")?,
@@ -118,6 +118,16 @@ pub(crate) fn read(row: &Row) -> Result<Grant, StoreError> {
         created_at: row.int("created_at")?,
         expires_at: row.int("expires_at")?,
     })
+}
+
+/// A grant in the row of a statement that selects `state` and `status` of its citizen's account and
+/// record and `staff_state` of its officer, and whether whose it is may have tokens.
+pub(crate) fn read_with_gate(row: &Row) -> Result<(Grant, bool), StoreError> {
+    let open = match (row.text_opt("state")?, row.text_opt("status")?) {
+        (Some(state), Some(status)) => crate::account::read_gate(&state, &status)?.is_ok(),
+        _ => row.text_opt("staff_state")?.as_deref() == Some("active"),
+    };
+    Ok((read(row)?, open))
 }
 
 /// Writes a new grant.

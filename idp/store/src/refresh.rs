@@ -126,11 +126,8 @@ pub struct Standing {
 pub async fn standing(db: &Db, id: &str, now: i64) -> Result<Option<Standing>, StoreError> {
     let rows = db.ask(&STANDING, args![id, now].to_vec()).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let open = match (row.text_opt("state")?, row.text_opt("status")?) {
-        (Some(state), Some(status)) => crate::account::read_gate(&state, &status)?.is_ok(),
-        _ => row.text_opt("staff_state")?.as_deref() == Some("active"),
-    };
-    Ok(Some(Standing { family: read(row, "until")?, grant: crate::grant::read(row)?, open }))
+    let (grant, open) = crate::grant::read_with_gate(row)?;
+    Ok(Some(Standing { family: read(row, "until")?, grant, open }))
 }
 
 /// Replaces the secret whose digest is `from`, as long as its grant stands; of two parallel

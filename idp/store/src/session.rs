@@ -1,6 +1,6 @@
 //! Sessions of citizens and officers at the provider.
 
-use crate::{Row, StoreError, Tx, args, statement};
+use crate::{Db, Row, StoreError, Tx, Vault, args, statement};
 
 statement!(
     START,
@@ -10,7 +10,22 @@ statement!(
 statement!(
     FIND,
     "select id, secret_hash, kind, person_id, auth_time, auth_level, amr, device, created_at,
-     seen_at, expires_at from session where id = $1 and ended_at is null and expires_at > $2"
+     seen_at, expires_at from session where id = $1 and ended_at is null and expires_at > $2",
+    together: "select asked, session.id, secret_hash, kind, person_id, auth_time, auth_level, amr,
+     device, created_at, seen_at, expires_at
+     from unnest($1::text[], $2::bigint[]) with ordinality as sent (id, now, asked)
+     join session on session.id = sent.id where ended_at is null and expires_at > now"
+);
+statement!(
+    HOLD,
+    "select id from session where id = $1 and ended_at is null and expires_at > $2",
+    // Whoever ends it waits until what is given under it can be seen, and taken back.
+    postgres: "select id from session where id = $1 and ended_at is null and expires_at > $2 for share"
+);
+statement!(
+    HOLD_ALL,
+    "select id from session where person_id = $1 and ended_at is null order by id",
+    postgres: "select id from session where person_id = $1 and ended_at is null order by id for update"
 );
 statement!(
     RENEW,
@@ -62,7 +77,7 @@ pub struct Stored {
     pub expires_at: i64,
 }
 
-fn read(tx: &Tx, row: &Row) -> Result<Stored, StoreError> {
+fn read(vault: &Vault, row: &Row) -> Result<Stored, StoreError> {
     Ok(Stored {
         id: row.text("id")?,
         secret_hash: row.text("secret_hash")?,
@@ -71,7 +86,7 @@ fn read(tx: &Tx, row: &Row) -> Result<Stored, StoreError> {
         auth_time: row.int("auth_time")?,
         auth_level: u8::try_from(row.int("auth_level")?).unwrap_or(0),
         amr: row.text("amr")?,
-        device: tx.vault().open_text("session.device", &row.blob("device")?)?,
+        device: vault.open_text("session.device", &row.blob("device")?)?,
         created_at: row.int("created_at")?,
         seen_at: row.int("seen_at")?,
         expires_at: row.int("expires_at")?,
@@ -130,7 +145,34 @@ pub async fn rotate(tx: &mut Tx, id: &str, secret: &str, now: i64) -> Result<boo
 /// As the database says.
 pub async fn find(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Stored>, StoreError> {
     let row = tx.optional(&FIND, args![id, now]).await?;
-    row.map(|row| read(tx, &row)).transpose()
+    row.map(|row| read(tx.vault(), &row)).transpose()
+}
+
+/// The same, asked by itself.
+///
+/// # Errors
+/// As the database says.
+pub async fn standing(db: &Db, id: &str, now: i64) -> Result<Option<Stored>, StoreError> {
+    let rows = db.ask(&FIND, args![id, now].to_vec()).await?;
+    rows.first().map(|row| read(db.vault(), row)).transpose()
+}
+
+/// Whether a session stands, and keeps it standing until the unit is over: of a sign-out and what
+/// is given at the same moment, the sign-out comes after it and ends it, or there is nothing given.
+///
+/// # Errors
+/// As the database says.
+pub async fn hold(tx: &mut Tx, id: &str, now: i64) -> Result<bool, StoreError> {
+    Ok(tx.optional(&HOLD, args![id, now]).await?.is_some())
+}
+
+/// Waits for whatever is being given under a person's sessions, and keeps more from being given
+/// until the unit is over.
+///
+/// # Errors
+/// As the database says.
+pub async fn hold_all(tx: &mut Tx, person: &str) -> Result<(), StoreError> {
+    tx.all(&HOLD_ALL, args![person]).await.map(drop)
 }
 
 /// Remembers that the session was used.
@@ -147,7 +189,7 @@ pub async fn seen(tx: &mut Tx, id: &str, now: i64) -> Result<(), StoreError> {
 /// As the database says.
 pub async fn of_person(tx: &mut Tx, person: &str, now: i64) -> Result<Vec<Stored>, StoreError> {
     let rows = tx.all(&OF_PERSON, args![person, now]).await?;
-    rows.iter().map(|row| read(tx, row)).collect()
+    rows.iter().map(|row| read(tx.vault(), row)).collect()
 }
 
 /// Ends a session; false if it had ended.

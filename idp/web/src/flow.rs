@@ -106,6 +106,10 @@ pub(crate) async fn begin(
         denied: None,
     };
     let limits = Vec::from_iter(pages::authorization_limit(state, network));
+    if limits.is_empty() {
+        idp_store::flow::keep(&state.db, &stored, now + lifetime).await?;
+        return Ok(Begun::Kept(id.clone(), cookies(state, headers, &id, &secret)));
+    }
     let passed: Option<Passed> = state
         .db
         .write("flow_begin", move |tx: &mut Tx| {
@@ -122,17 +126,23 @@ pub(crate) async fn begin(
     if let Some(passed) = passed {
         return Ok(Begun::Limited(passed.until - now));
     }
+    Ok(Begun::Kept(id.clone(), cookies(state, headers, &id, &secret)))
+}
+
+/// `Set-Cookie` values that bind a flow to this browser.
+fn cookies(state: &State, headers: &HeaderMap, id: &str, secret: &str) -> Vec<HeaderValue> {
+    let lifetime = state.settings.lifetimes.flow_ms;
     // A cookie for each flow, because tabs are signed in side by side, and a POST from another
     // site arrives without the cookies that it must not overwrite.
     let mut cookies =
-        vec![cookie::set(state, &cookie_name(state, &id), &secret, Some(lifetime / 1000))];
+        vec![cookie::set(state, &cookie_name(state, id), secret, Some(lifetime / 1000))];
     let stem = format!("{}_", cookie::name(state, STEM));
     let mut open: Vec<&str> =
         cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&stem)).collect();
     open.sort_unstable();
     let excess = open.len().saturating_sub(MOST - 1);
     cookies.extend(open.into_iter().take(excess).map(|name| cookie::clear(state, name)));
-    Ok(Begun::Kept(id, cookies))
+    cookies
 }
 
 /// `Set-Cookie` that unbinds an answered flow.
@@ -150,14 +160,7 @@ pub async fn load(
     id: &str,
 ) -> Result<Option<Flow>, StoreError> {
     let Some(secret) = cookie::get(headers, &cookie_name(state, id)) else { return Ok(None) };
-    let (key, now) = (id.to_owned(), state.now());
-    let found: Option<Stored> = state
-        .db
-        .read("flow", move |tx: &mut Tx| {
-            let key = key.clone();
-            Box::pin(async move { idp_store::flow::find(tx, &key, now).await })
-        })
-        .await?;
+    let found = idp_store::flow::find(&state.db, id, state.now()).await?;
     let bound = |stored: &Stored| {
         let sent = ambient::hash(secret);
         bool::from(sent.as_bytes().ct_eq(stored.browser_hash.as_bytes()))

@@ -110,14 +110,8 @@ fn idle_ms(state: &State, kind: &str) -> i64 {
 /// As the database says.
 pub async fn current(state: &State, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     let Some(token) = token(state, headers) else { return Ok(None) };
-    let (now, id) = (state.now(), token.id.clone());
-    let found: Option<Stored> = state
-        .db
-        .read("session", move |tx: &mut Tx| {
-            let id = id.clone();
-            Box::pin(async move { idp_store::session::find(tx, &id, now).await })
-        })
-        .await?;
+    let now = state.now();
+    let found = idp_store::session::standing(&state.db, &token.id, now).await?;
     let Some(stored) = found.filter(|stored| token.matches(&stored.secret_hash)) else {
         return Ok(None);
     };
@@ -387,6 +381,7 @@ pub async fn end_all(state: &State, person: &str) -> Result<(), StoreError> {
 /// # Errors
 /// As the database says.
 pub async fn end_all_in(tx: &mut Tx, person: &str, now: i64) -> Result<(), StoreError> {
+    idp_store::session::hold_all(tx, person).await?;
     let held = idp_store::logout::of_person(tx, person).await?;
     idp_store::logout::tell(tx, &held, now, None).await?;
     idp_store::session::end_all(tx, person, now).await?;

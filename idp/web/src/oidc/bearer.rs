@@ -70,31 +70,25 @@ pub(crate) enum Stands {
 /// As the database says.
 pub(crate) async fn stands(state: &State, access: &Arc<Access>) -> Result<Stands, StoreError> {
     let now = state.now();
-    if let Some(gid) = access.gid.as_ref().filter(|_| access.from.is_empty()) {
-        let found = idp_store::grant::of_token(&state.db, gid, &access.jti, now).await?;
-        return Ok(found.map_or(Stands::No, |grant| Stands::Grant(Box::new(grant))));
-    }
-    let access = access.clone();
-    state
-        .db
-        .read("token_stands", move |tx: &mut Tx| {
+    let Some(gid) = &access.gid else {
+        let (id, jti) = (&access.client_id, &access.jti);
+        let stands = idp_store::client::stands_for_token(&state.db, id, jti).await?;
+        return Ok(if stands { Stands::Client } else { Stands::No });
+    };
+    let found = idp_store::grant::of_token(&state.db, gid, &access.jti, now).await?;
+    let Some(grant) = found else { return Ok(Stands::No) };
+    if !access.from.is_empty() {
+        let access = access.clone();
+        let acting = state.db.read("token_acting", move |tx: &mut Tx| {
             let access = access.clone();
-            Box::pin(async move {
-                let Some(gid) = &access.gid else {
-                    // A client that was removed or is kept out has no tokens of its own left.
-                    let client = idp_store::client::find(tx, &access.client_id).await?;
-                    let there = client.is_some_and(|client| !client.disabled);
-                    let revoked =
-                        !there || idp_store::single_use::is_revoked(tx, &access.jti).await?;
-                    return Ok(if revoked { Stands::No } else { Stands::Client });
-                };
-                let found = idp_store::grant::find_for_token(tx, gid, &access.jti, now).await?;
-                let Some(grant) = found else { return Ok(Stands::No) };
-                let acting = acting(tx, &access).await?;
-                Ok(if acting { Stands::Grant(Box::new(grant)) } else { Stands::No })
-            })
-        })
-        .await
+            Box::pin(async move { acting(tx, &access).await })
+        });
+        let acting: Result<bool, StoreError> = acting.await;
+        if !acting? {
+            return Ok(Stands::No);
+        }
+    }
+    Ok(Stands::Grant(Box::new(grant)))
 }
 
 /// Whether a token that was exchanged still stands: no client that acts, or acted before it, is kept

@@ -71,7 +71,7 @@ impl Allowed {
     /// False if it was decided before, has expired, is another's, or the session has ended.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        let stands = idp_store::session::find(tx, &self.session, now).await?.is_some();
+        let stands = idp_store::session::hold(tx, &self.session, now).await?;
         let asked = idp_store::backchannel::find(tx, &self.request).await?;
         // Only whom it means may allow it.
         let Some(asked) = asked.filter(|asked| asked.person_id == grant.person_id) else {

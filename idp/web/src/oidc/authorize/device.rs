@@ -70,7 +70,7 @@ impl Allowed {
     /// False if it was decided before, has expired, or the session has ended.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        let stands = idp_store::session::find(tx, &self.session, now).await?.is_some();
+        let stands = idp_store::session::hold(tx, &self.session, now).await?;
         if !stands
             || !idp_store::flow::answer(tx, &self.flow_id, now).await?
             || !idp_store::device::allow(tx, &self.device, &grant.id, now).await?

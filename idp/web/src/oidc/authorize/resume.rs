@@ -19,6 +19,7 @@ use super::answer::{self, Fields, Place};
 use super::{backchannel, device};
 use crate::State;
 use crate::flow::{self, Flow};
+use crate::oidc::claims;
 use crate::oidc::issue;
 use crate::oidc::reply::Failure;
 use crate::oidc::subject;
@@ -151,44 +152,30 @@ pub(super) fn forgotten(state: &State, flow: &Flow, mut response: Response) -> R
     response
 }
 
-/// What is known of the person, or the officer, in one read.
+/// What is known of the person, or the officer.
 async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, StoreError> {
-    let who = session.who.clone();
-    let (client, asked) = (flow.client.clone(), flow.asked());
+    let (client, asked) = (&flow.client, flow.asked());
     // A silent request asks nobody: there the consent that stands has to do (Core §3.1.2.1).
     let afresh = client.rules().asks_each_time && !flow.request.prompt.none;
-    let (proofing, gate, allowed) = state
-        .db
-        .read("flow_facts", move |tx: &mut Tx| {
-            let (who, client, asked) = (who.clone(), client.clone(), asked.clone());
-            Box::pin(async move {
-                let person = match who {
-                    Who::Staff(id) => {
-                        let staff = idp_store::staff::find(tx, &id).await?;
-                        let active = staff.is_some_and(|staff| staff.active);
-                        let gate = if active { Ok(()) } else { Err(Shut::NotInUse) };
-                        // An officer is met at work: nothing of theirs is consented to.
-                        return Ok::<_, StoreError>((1, gate, true));
-                    }
-                    Who::Citizen(person) => person,
-                };
-                let account = idp_store::account::find(tx, &person).await?;
-                let proofing = account.as_ref().map_or(0, |account| account.proofing);
-                let gate = account.map_or(Err(Shut::NotInUse), |account| account.gate());
-                // The operator's own client releases under a recorded legal basis.
-                if client.legal_basis.is_some() {
-                    return Ok((proofing, gate, true));
+    let (proofing, gate, allowed) = match &session.who {
+        Who::Staff(id) => {
+            let active = claims::staff(state, id).await?.is_some_and(|staff| staff.active);
+            let gate = if active { Ok(()) } else { Err(Shut::NotInUse) };
+            // An officer is met at work: nothing of theirs is consented to.
+            (1, gate, true)
+        }
+        Who::Citizen(person) => {
+            match idp_store::consent::standing(&state.db, person, &client.client_id).await? {
+                None => (0, Err(Shut::NotInUse), false),
+                Some(known) => {
+                    let covers = |given| asked.covered_by(&flow::given(given), &flow::face(client));
+                    let given = !afresh && known.given.as_ref().is_some_and(covers);
+                    // The operator's own client releases under a recorded legal basis.
+                    (known.proofing, known.gate, client.legal_basis.is_some() || given)
                 }
-                let given = idp_store::consent::find(tx, &person, &client.client_id).await?;
-                let face = flow::face(&client);
-                let allowed = !afresh
-                    && given
-                        .as_ref()
-                        .is_some_and(|given| asked.covered_by(&flow::given(given), &face));
-                Ok((proofing, gate, allowed))
-            })
-        })
-        .await?;
+            }
+        }
+    };
     let proofing = u8::try_from(proofing).unwrap_or(0);
     Ok(Facts {
         staff: matches!(session.who, Who::Staff(_)),
@@ -326,7 +313,7 @@ impl Made {
         let (grant, now) = (&self.grant, self.grant.created_at);
         // A sign-out since the decision was made holds: its session must still stand.
         let session = grant.session_id.as_deref().unwrap_or_default();
-        let stands = idp_store::session::find(tx, session, now).await?.is_some();
+        let stands = idp_store::session::hold(tx, session, now).await?;
         if !stands || !answered(tx, &self.flow_id, self.pushed.as_deref(), now).await? {
             return Ok(false);
         }

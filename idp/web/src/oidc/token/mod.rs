@@ -110,6 +110,27 @@ async fn gate(tx: &mut Tx, grant: &idp_store::grant::Grant) -> Result<bool, idp_
     Ok(idp_store::account::gate_of(tx, &grant.person_id).await?.is_ok())
 }
 
+/// Somebody showed a code or refresh token that was used: ends what came of it, and tells it once.
+async fn reused(
+    state: &State,
+    grant: idp_store::grant::Grant,
+    now: i64,
+) -> Result<(), idp_store::StoreError> {
+    let grant = std::sync::Arc::new(grant);
+    state
+        .db
+        .write("token_reused", move |tx: &mut idp_store::Tx| {
+            let grant = grant.clone();
+            Box::pin(async move {
+                if idp_store::grant::revoke(tx, &grant.id, now).await? {
+                    tell_reuse(tx, &grant, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
 /// Raises the event of a reuse: somebody else may hold a copy, and the person whose data it opens
 /// sees it in their trail (ASVS 10.4.5).
 async fn tell_reuse(

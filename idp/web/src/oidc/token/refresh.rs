@@ -5,8 +5,6 @@
 //! window and gets the very same successor; every other reuse ends the family. Where the client's
 //! rules say that tokens are guarded by a key already, a refresh token stays as it is.
 
-use std::sync::Arc;
-
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,9 +12,9 @@ use idp_domain::ambient::{self, Token};
 use idp_protocol::ProtocolError;
 use idp_protocol::client::Client;
 use idp_protocol::scope::Scope;
+use idp_store::StoreError;
 use idp_store::grant::Grant;
 use idp_store::refresh::Standing;
-use idp_store::{StoreError, Tx};
 
 use super::Asker;
 use super::wish::Wish;
@@ -109,7 +107,7 @@ impl Turn<'_> {
             let retried = previous && family.rotated_at + window > now;
             // RFC 9700 §4.14.2: a used token comes back, so somebody has a copy.
             if !current && !retried {
-                reused(state, grant, now).await?;
+                super::reused(state, grant, now).await?;
                 return Err(REFUSED.into());
             }
             // RFC 6749 §6: at most what was granted.
@@ -135,21 +133,4 @@ impl Turn<'_> {
         }
         Err(StoreError::Retry.into())
     }
-}
-
-/// Ends the grant, and tells it once.
-async fn reused(state: &State, grant: Grant, now: i64) -> Result<(), StoreError> {
-    let grant = Arc::new(grant);
-    state
-        .db
-        .write("refresh_reused", move |tx: &mut Tx| {
-            let grant = grant.clone();
-            Box::pin(async move {
-                if idp_store::grant::revoke(tx, &grant.id, now).await? {
-                    super::tell_reuse(tx, &grant, now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
 }
