@@ -31,12 +31,13 @@ statement!(
      left join person p on p.id = a.person_id
      left join staff s on s.id = g.person_id and g.kind = 'staff'"
 );
+// A value, not `exists`: PostgreSQL would make a join of that, and read all grants while they are
+// few.
 statement!(
     CONSUME,
     "update code set used_at = $2
      where id = $1 and client_id = $3 and used_at is null and expires_at > $2
-     and exists (select 1 from issued_grant g
-       where g.id = grant_id and g.revoked_at is null and g.expires_at > $2)"
+     and (select g.expires_at from issued_grant g where g.id = grant_id and g.revoked_at is null) > $2"
 );
 statement!(
     PRUNE,

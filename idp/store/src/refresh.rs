@@ -39,15 +39,15 @@ statement!(
 statement!(
     ROTATE,
     "update refresh_token set previous_hash = secret_hash, secret_hash = $3, rotated_at = $4
-     where id = $1 and secret_hash = $2 and expires_at > $4 and exists (select 1 from issued_grant g
-       where g.id = grant_id and g.revoked_at is null and g.expires_at > $4)",
+     where id = $1 and secret_hash = $2 and expires_at > $4
+     and (select g.expires_at from issued_grant g where g.id = grant_id and g.revoked_at is null) > $4",
     together: "update refresh_token r
      set previous_hash = r.secret_hash, secret_hash = sent.next, rotated_at = sent.now
      from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
        with ordinality as sent (id, held, next, now, asked)
      where r.id = sent.id and r.secret_hash = sent.held and r.expires_at > sent.now
-     and exists (select 1 from issued_grant g
-       where g.id = r.grant_id and g.revoked_at is null and g.expires_at > sent.now)
+     and (select g.expires_at from issued_grant g
+       where g.id = r.grant_id and g.revoked_at is null) > sent.now
      returning sent.asked"
 );
 statement!(
