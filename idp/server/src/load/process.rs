@@ -51,16 +51,23 @@ fn parent(stat: &str) -> Option<u32> {
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Ticks of these processes and of their children: a PostgreSQL has one for each connection.
-fn family(of: &[u32]) -> u64 {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
-    let ids = processes.flatten().filter_map(|one| one.file_name().to_str()?.parse::<u32>().ok());
-    let lines =
-        ids.filter_map(|id| Some((id, std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)));
-    let theirs = lines.filter(|(id, stat)| {
-        of.contains(id) || parent(stat).is_some_and(|parent| of.contains(&parent))
+/// The lines of all processes.
+fn processes() -> Vec<(u32, String)> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let ids = processes.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok());
+    let line = |id| Some((id, std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?));
+    ids.filter_map(line).collect()
+}
+
+/// Ticks of a server, of those that work for it and of their children: a PostgreSQL has one for
+/// each connection. Who is named twice counts once.
+fn together(main: u32, also: &[u32], processes: &[(u32, String)]) -> u64 {
+    let theirs = processes.iter().filter(|(id, stat)| {
+        *id == main
+            || also.contains(id)
+            || parent(stat).is_some_and(|parent| also.contains(&parent))
     });
-    theirs.filter_map(|(_, stat)| ticks(&stat)).sum()
+    theirs.filter_map(|(_, stat)| ticks(stat)).sum()
 }
 
 impl Server {
@@ -90,10 +97,12 @@ impl Server {
     /// CPU that all of them have spent, seconds.
     #[must_use]
     pub fn cpu_seconds(&self) -> Option<f64> {
-        let mut sum = ticks(&std::fs::read_to_string(format!("/proc/{}/stat", self.main?)).ok()?)?;
-        if !self.also.is_empty() {
-            sum += family(&self.also);
-        }
+        let main = self.main?;
+        let own = std::fs::read_to_string(format!("/proc/{main}/stat")).ok()?;
+        let sum = match self.also.as_slice() {
+            [] => ticks(&own)?,
+            also => together(main, also, &processes()),
+        };
         #[allow(clippy::cast_precision_loss)] // Ticks of a run are far below 2^52.
         Some(sum as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
@@ -132,6 +141,18 @@ mod tests {
         let stat = "42 (a ) b) S 1 1 1 0 -1 4194560 1 0 0 0 150 25 0 0 20 0 8 0 100 1 1";
         assert_eq!(ticks(stat), Some(175));
         assert_eq!(parent(stat), Some(1));
+    }
+
+    #[test]
+    fn who_works_for_the_server_counts_once_with_its_children() {
+        let line = |id: u32, parent: u32, ticks: u64| {
+            let stat = format!("{id} (x) S {parent} 1 1 0 -1 4194560 1 0 0 0 {ticks} 0 0 0 20 0");
+            (id, stat)
+        };
+        let all = [line(1, 0, 1), line(10, 1, 10), line(20, 1, 100), line(21, 20, 1000)];
+        assert_eq!(together(10, &[20], &all), 1110);
+        assert_eq!(together(10, &[10], &all), 10);
+        assert_eq!(together(10, &[10, 20], &all), 1110);
     }
 
     #[test]
