@@ -60,13 +60,17 @@ pub struct App {
 /// # Errors
 /// [`StartError`] if the master secret is missing or short.
 pub(crate) fn vault(config: &Config) -> Result<Vault, StartError> {
-    let master = URL_SAFE_NO_PAD.decode(config.secrets.master.trim()).unwrap_or_default();
+    let hint = "make one with `tongban secret` and set `secrets.master_file`";
+    let text = config.secrets.master.trim();
+    let Ok(master) = URL_SAFE_NO_PAD.decode(text) else {
+        let hint = "it is one line of letters, digits, `-` and `_`, as `tongban secret` prints it";
+        return Err(ConfigError::new("`secrets.master` cannot be read.", hint).into());
+    };
+    if master.is_empty() {
+        return Err(ConfigError::new("`secrets.master` is missing.", hint).into());
+    }
     if master.len() < 32 {
-        return Err(ConfigError::new(
-            "`secrets.master` is missing or shorter than 32 bytes.",
-            "make one with `tongban secret` and set `secrets.master_file`",
-        )
-        .into());
+        return Err(ConfigError::new("`secrets.master` is shorter than 32 bytes.", hint).into());
     }
     Ok(Vault::new(&[&master])?)
 }
@@ -205,8 +209,7 @@ impl App {
         let hall = hall::router(config, &db, &ambient, &engine, &web)
             .await?
             .layer(middleware::from_fn(crate::ports::shown))
-            .layer(middleware::from_fn_with_state(web.clone(), idp_web::interaction::named))
-            .layer(middleware::from_fn_with_state(web.clone(), idp_web::certificate::resolve));
+            .layer(middleware::from_fn_with_state(web.clone(), idp_web::router::arrived));
         let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
         let seal = Some(&config.audit)
             .filter(|audit| audit.checkpoint_minutes > 0 && audit.checkpoint != PathBuf::new());

@@ -5,9 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{self, ConnectInfo, Request};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{ConnectInfo, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
@@ -86,25 +84,19 @@ pub struct Certificates {
 
 /// Settles which certificate a request came with, before any handler looks: nobody else reads the
 /// header.
-pub async fn resolve(
-    extract::State(state): extract::State<State>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    if let Some(header) = &state.settings.certificates.header {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let passed_on = Chain::passed_on(request.headers(), header);
-        request.headers_mut().remove(header);
-        // Attacks row 49: what a stranger writes there is nothing, and falls away.
-        if peer.is_some_and(|peer| network::has(&state.settings.trusted_proxies, peer)) {
-            // The connection's own certificate would be the proxy's.
-            request.extensions_mut().remove::<Chain>();
-            if let Some(chain) = passed_on {
-                request.extensions_mut().insert(chain);
-            }
+pub(crate) fn settle(state: &State, request: &mut Request) {
+    let Some(header) = &state.settings.certificates.header else { return };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let passed_on = Chain::passed_on(request.headers(), header);
+    request.headers_mut().remove(header);
+    // Attacks row 49: what a stranger writes there is nothing, and falls away.
+    if peer.is_some_and(|peer| network::has(&state.settings.trusted_proxies, peer)) {
+        // The connection's own certificate would be the proxy's.
+        request.extensions_mut().remove::<Chain>();
+        if let Some(chain) = passed_on {
+            request.extensions_mut().insert(chain);
         }
     }
-    next.run(request).await
 }
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";

@@ -1,8 +1,7 @@
 //! `x-fapi-interaction-id` at resources: one name for a call in both sides' logs (FAPI 1.0 Part 1
 //! §6.2.1, clauses 11 and 12, which FAPI-CIBA asks for).
 
-use axum::extract::{self, Request};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{HeaderName, HeaderValue};
 
@@ -15,24 +14,23 @@ fn is_resource(path: &str) -> bool {
     path == "/oauth2/userinfo" || path == "/api/cases" || path.starts_with("/api/cases/")
 }
 
-/// At a resource, answers with the id that the caller sent, if it is a UUID, or with one of ours.
-pub async fn named(
-    extract::State(state): extract::State<State>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// The id that an answer is to carry: at a resource the one that the caller sent, if it is a UUID,
+/// or one of ours.
+pub(crate) fn of(state: &State, request: &mut Request) -> Option<HeaderValue> {
     if !is_resource(request.uri().path()) {
-        return next.run(request).await;
+        return None;
     }
     let sent = request.headers_mut().remove(NAME);
     // Attacks row 43: nothing but a UUID comes back or could reach a log.
     let known = sent.filter(|value| value.to_str().is_ok_and(is_uuid));
-    let id = known.or_else(|| HeaderValue::from_str(&state.ambient.id()).ok());
-    let mut response = next.run(request).await;
+    known.or_else(|| HeaderValue::from_str(&state.ambient.id()).ok())
+}
+
+/// Names an answer.
+pub(crate) fn name(response: &mut Response, id: Option<HeaderValue>) {
     if let Some(id) = id {
         response.headers_mut().insert(NAME, id);
     }
-    response
 }
 
 /// RFC 9562 §4: five groups of hexadecimal digits.

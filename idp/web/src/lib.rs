@@ -9,7 +9,7 @@ pub mod citizens;
 pub mod clients;
 pub mod cookie;
 pub mod flow;
-pub mod interaction;
+mod interaction;
 pub mod keys;
 pub mod logout;
 pub mod network;

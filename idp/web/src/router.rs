@@ -7,7 +7,7 @@ use axum::{Router, extract};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::{State, oidc, pages};
+use crate::{State, certificate, interaction, oidc, pages};
 
 /// The router of this half, without a fallback: the hall's routes stand beside it.
 pub fn router(state: State) -> Router {
@@ -18,8 +18,6 @@ pub fn router(state: State) -> Router {
         // Attacks row 42.
         .layer(DefaultBodyLimit::max(state.settings.max_body_bytes))
         .layer(middleware::from_fn_with_state(state.clone(), headers))
-        .layer(middleware::from_fn_with_state(state.clone(), crate::interaction::named))
-        .layer(middleware::from_fn_with_state(state.clone(), crate::certificate::resolve))
         .with_state(state)
 }
 
@@ -71,15 +69,33 @@ const DEFAULTS: &[(HeaderName, &str)] = &[
     ),
 ];
 
-async fn headers(
+/// What holds for every request of either half: whose certificate it came with, and its name.
+pub async fn arrived(
     extract::State(state): extract::State<State>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    certificate::settle(&state, &mut request);
+    let id = interaction::of(&state, &mut request);
+    let mut response = next.run(request).await;
+    interaction::name(&mut response, id);
+    response
+}
+
+/// The same, and what holds for every answer of this half. One layer: each costs a request some
+/// allocations.
+async fn headers(
+    extract::State(state): extract::State<State>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    certificate::settle(&state, &mut request);
+    let id = interaction::of(&state, &mut request);
     // Nothing of ours has a NUL in its name, and PostgreSQL has no text with it.
     let named = !request.uri().path().contains("%00");
     let mut response =
         if named { next.run(request).await } else { StatusCode::NOT_FOUND.into_response() };
+    interaction::name(&mut response, id);
     if state.settings.secure {
         // RFC 6797 §7.1: a browser that came over TLS once never comes without it.
         let year = HeaderValue::from_static("max-age=31536000");

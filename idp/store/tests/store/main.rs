@@ -7,4 +7,6 @@ mod citizen;
 mod crash;
 mod engines;
 mod outbox;
+mod signout;
+mod tokens;
 mod units;
