@@ -9,14 +9,18 @@ use sqlx::{
     TypeInfo as _,
 };
 
-use self::together::Together;
+use self::together::{Together, WORKERS};
 use crate::db::{Tx, TxEngine, Unit};
 use crate::{Row, Statement, StoreError, Value, Vault};
 
 mod together;
 
-/// Connections of statements that run together; the others are for units of work.
-const TOGETHER: u32 = 4;
+/// Connections of statements that run together, half of them for those that only read; the others
+/// are for units of work.
+const TOGETHER: u32 = 2 * WORKERS;
+
+/// How long those who ask together wait for a server that is away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A plan made while a table was empty would read all of it when it is full: whatever runs
 /// together finds its rows by their keys, and is planned once, not anew for each group because
@@ -32,19 +36,22 @@ pub(crate) struct Postgres {
     pool: PgPool,
     /// More than there are connections, all of which may have died with the server.
     attempts: u32,
-    together: Together,
+    asks: Together,
+    /// A commit waits for the disk: those who only ask do not wait with it.
+    onces: Together,
 }
 
 impl Postgres {
     pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let units = connections.saturating_sub(TOGETHER).max(2);
         let pool = options(units).connect(url).await.map_err(failed)?;
-        let lines = options(connections.min(TOGETHER)).after_connect(|connection, _| {
+        let lines = options(TOGETHER).acquire_timeout(PATIENCE).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(BY_KEY).await.map(drop) })
         });
         let lines = lines.connect_lazy(url).map_err(failed)?;
         let attempts = ATTEMPTS.max(connections + 2);
-        Ok(Self { together: Together::new(lines, attempts), pool, attempts })
+        let (asks, onces) = (Together::start(&lines, attempts), Together::start(&lines, attempts));
+        Ok(Self { asks, onces, pool, attempts })
     }
 
     pub(crate) async fn write<T, E, F>(
@@ -107,7 +114,7 @@ impl Postgres {
         statement: &'static Statement,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        self.together.once(statement, args).await
+        self.onces.once(statement, args).await
     }
 
     pub(crate) async fn ask(
@@ -115,7 +122,7 @@ impl Postgres {
         statement: &'static Statement,
         args: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.together.ask(statement, args).await
+        self.asks.ask(statement, args).await
     }
 
     pub(crate) async fn read<T, E, F>(

@@ -1,14 +1,15 @@
 //! Single statements of several requests as one: the way to the server and back, and the flush of
 //! a commit, cost more than what the statement does. Nobody waits for a group to fill; it is what
-//! came while the last one ran.
+//! came while the last ones ran.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, PgPool, Row as _};
-use tokio::sync::{mpsc, oneshot};
+use sqlx::{Arguments as _, PgPool, Postgres, Row as _};
+use tokio::sync::{Notify, oneshot};
 
 use super::{all, execute, failed, named, rows};
 use crate::{Row, Statement, StoreError, Value};
@@ -16,8 +17,9 @@ use crate::{Row, Statement, StoreError, Value};
 /// Statements of one group.
 const GROUP: usize = 64;
 
-/// Groups of one statement that may be under way: one that waits for the disk holds up one lane.
-const LANES: usize = 2;
+/// Groups under way at once: one that waits for the disk holds up half. More would make groups of
+/// one out of groups of many.
+pub(super) const WORKERS: u32 = 2;
 
 enum Job {
     Ask(Vec<Value>, oneshot::Sender<Result<Vec<Row>, StoreError>>),
@@ -39,25 +41,102 @@ impl Job {
         }
     }
 
-    async fn alone(self, line: &Line) {
+    fn fail(self, error: StoreError) {
         match self {
-            Self::Ask(args, answer) => drop(answer.send(line.asked(&args).await)),
-            Self::Once(args, answer) => drop(answer.send(line.executed(&args).await)),
+            Self::Ask(_, answer) => drop(answer.send(Err(error))),
+            Self::Once(_, answer) => drop(answer.send(Err(error))),
         }
     }
 }
 
-/// Where statements queue, a line each. Workers end with the last clone.
+/// Jobs of one statement.
+struct Group {
+    statement: &'static Statement,
+    jobs: Vec<Job>,
+}
+
+#[derive(Default)]
+struct Queue {
+    groups: VecDeque<Group>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, statement: &'static Statement, job: Job) {
+        let mut queue = self.queue();
+        let groups = &mut queue.groups;
+        match groups.iter_mut().find(|group| std::ptr::eq(group.statement, statement)) {
+            Some(group) => group.jobs.push(job),
+            None => groups.push_back(Group { statement, jobs: vec![job] }),
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Answers all who wait: what one of them waited for in vain the others need not wait for one
+    /// after the other.
+    fn fail(&self, cause: &str) {
+        let groups = std::mem::take(&mut self.queue().groups);
+        for job in groups.into_iter().flat_map(|group| group.jobs) {
+            job.fail(StoreError::Database(cause.to_owned()));
+        }
+    }
+
+    /// What has waited longest, at most [`GROUP`] of it; none when nobody can ask any more.
+    async fn take(&self) -> Option<Group> {
+        loop {
+            {
+                let mut queue = self.queue();
+                if let Some(mut group) = queue.groups.pop_front() {
+                    if group.jobs.len() > GROUP {
+                        let jobs = group.jobs.split_off(GROUP);
+                        queue.groups.push_back(Group { statement: group.statement, jobs });
+                    }
+                    return Some(group);
+                }
+                if queue.closed {
+                    return None;
+                }
+            }
+            self.wake.notified().await;
+        }
+    }
+}
+
+/// Where statements queue. Its workers end with the last clone.
 #[derive(Clone)]
-pub(super) struct Together {
-    pool: PgPool,
-    attempts: u32,
-    lines: Arc<Mutex<HashMap<&'static str, mpsc::UnboundedSender<Job>>>>,
+pub(super) struct Together(Arc<Handle>);
+
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.queue().closed = true;
+        self.0.wake.notify_waiters();
+        // One that is between its look at the queue and its wait.
+        self.0.wake.notify_one();
+    }
 }
 
 impl Together {
-    pub(super) fn new(pool: PgPool, attempts: u32) -> Self {
-        Self { pool, attempts, lines: Arc::default() }
+    /// `pool` gives each worker a connection.
+    pub(super) fn start(pool: &PgPool, attempts: u32) -> Self {
+        let shared = Arc::new(Shared::default());
+        for _ in 0..WORKERS {
+            let worker = Worker { pool: pool.clone(), attempts, connection: None };
+            tokio::spawn(worker.run(shared.clone()));
+        }
+        Self(Arc::new(Handle(shared)))
     }
 
     pub(super) async fn ask(
@@ -66,7 +145,7 @@ impl Together {
         args: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue(statement, Job::Ask(args, answer))?;
+        self.0.0.put(statement, Job::Ask(args, answer));
         answered.await.map_err(|_| gone(statement))?
     }
 
@@ -76,24 +155,8 @@ impl Together {
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue(statement, Job::Once(args, answer))?;
+        self.0.0.put(statement, Job::Once(args, answer));
         answered.await.map_err(|_| gone(statement))?
-    }
-
-    fn queue(&self, statement: &'static Statement, job: Job) -> Result<(), StoreError> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry(statement.name).or_insert_with(|| {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let (pool, attempts) = (self.pool.clone(), self.attempts);
-            let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-            for _ in 0..LANES {
-                tokio::spawn(
-                    Line { statement, pool: pool.clone(), attempts }.run(receiver.clone()),
-                );
-            }
-            sender
-        });
-        line.send(job).map_err(|_| gone(statement))
     }
 }
 
@@ -101,55 +164,85 @@ fn gone(statement: &Statement) -> StoreError {
     StoreError::Database(format!("{}: nobody runs it", statement.name))
 }
 
-struct Line {
-    statement: &'static Statement,
+struct Worker {
     pool: PgPool,
     attempts: u32,
+    /// Kept from group to group: a pool would ask whether it lives each time it comes back.
+    connection: Option<PoolConnection<Postgres>>,
 }
 
-impl Line {
-    async fn run(self, jobs: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>) {
-        let mut group = Vec::with_capacity(GROUP);
-        while jobs.lock().await.recv_many(&mut group, GROUP).await > 0 {
-            group.sort_by(in_order);
-            if let Some(text) = self.statement.together.filter(|_| group.len() > 1)
-                && let Ok(answers) = self.together(text, &group).await
+impl Worker {
+    async fn run(mut self, shared: Arc<Shared>) {
+        while let Some(Group { statement, mut jobs }) = shared.take().await {
+            if let Err(cause) = self.connected().await {
+                let cause = format!("{}: {cause}", statement.name);
+                jobs.into_iter().for_each(|job| job.fail(StoreError::Database(cause.clone())));
+                shared.fail(&cause);
+                continue;
+            }
+            jobs.sort_by(in_order);
+            if let Some(text) = statement.together.filter(|_| jobs.len() > 1)
+                && let Ok(answers) = self.together(statement, text, &jobs).await
             {
-                for (job, rows) in group.drain(..).zip(answers) {
+                for (job, rows) in jobs.drain(..).zip(answers) {
                     job.answer(rows);
                 }
             }
             // One alone, or a group in which one failed: that one's fault is not the others'.
-            for job in group.drain(..) {
-                job.alone(&self).await;
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Ask(args, answer) => drop(answer.send(self.asked(statement, &args).await)),
+                    Job::Once(args, answer) => {
+                        drop(answer.send(self.executed(statement, &args).await))
+                    }
+                }
             }
         }
     }
 
+    async fn connected(&mut self) -> Result<&mut PoolConnection<Postgres>, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await.map_err(failed)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// A connection that broke is not used again.
+    fn seen<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(outcome, Err(StoreError::Retry)) {
+            self.connection = None;
+        }
+        outcome
+    }
+
     async fn together(
-        &self,
+        &mut self,
+        statement: &'static Statement,
         text: &'static str,
-        group: &[Job],
+        jobs: &[Job],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let found = sqlx::query_with(text, arguments(group)?)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(|cause| named(self.statement, cause))?;
-        let mut answers: Vec<Vec<Row>> = group.iter().map(|_| Vec::new()).collect();
-        for (found, row) in found.iter().zip(rows(self.statement, &found, 1)?) {
-            let asked: i64 = found.try_get(0).map_err(|cause| named(self.statement, cause))?;
+        let connection = self.connected().await?;
+        let found = sqlx::query_with(text, arguments(jobs)?).fetch_all(&mut **connection).await;
+        let found = self.seen(found.map_err(|cause| named(statement, cause)))?;
+        let mut answers: Vec<Vec<Row>> = jobs.iter().map(|_| Vec::new()).collect();
+        for (found, row) in found.iter().zip(rows(statement, &found, 1)?) {
+            let asked: i64 = found.try_get(0).map_err(|cause| named(statement, cause))?;
             let place = usize::try_from(asked - 1).ok().and_then(|place| answers.get_mut(place));
-            place.ok_or_else(|| StoreError::Data(self.statement.name.to_owned()))?.push(row);
+            place.ok_or_else(|| StoreError::Data(statement.name.to_owned()))?.push(row);
         }
         Ok(answers)
     }
 
-    async fn asked(&self, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+    async fn asked(
+        &mut self,
+        statement: &'static Statement,
+        args: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
         let mut attempt = 1;
         loop {
-            let mut connection = self.pool.acquire().await.map_err(failed)?;
-            match all(&mut connection, self.statement, args).await {
+            let outcome = all(&mut **self.connected().await?, statement, args).await;
+            match self.seen(outcome) {
                 Err(StoreError::Retry) if attempt < self.attempts => attempt += 1,
                 outcome => return outcome,
             }
@@ -157,11 +250,15 @@ impl Line {
     }
 
     /// A statement outside a transaction commits by itself.
-    async fn executed(&self, args: &[Value]) -> Result<u64, StoreError> {
+    async fn executed(
+        &mut self,
+        statement: &'static Statement,
+        args: &[Value],
+    ) -> Result<u64, StoreError> {
         let mut attempt = 1;
         loop {
-            let mut connection = self.pool.acquire().await.map_err(failed)?;
-            match execute(&mut connection, self.statement, args).await {
+            let outcome = execute(&mut **self.connected().await?, statement, args).await;
+            match self.seen(outcome) {
                 Err(StoreError::Retry) if attempt < self.attempts => attempt += 1,
                 outcome => return outcome,
             }
@@ -181,10 +278,10 @@ fn in_order(one: &Job, other: &Job) -> Ordering {
 }
 
 /// An array of each argument.
-fn arguments(group: &[Job]) -> Result<PgArguments, StoreError> {
+fn arguments(jobs: &[Job]) -> Result<PgArguments, StoreError> {
     let mut bound = PgArguments::default();
-    for (index, kind) in group.first().map(Job::args).unwrap_or_default().iter().enumerate() {
-        let column = group.iter().filter_map(|job| job.args().get(index));
+    for (index, kind) in jobs.first().map(Job::args).unwrap_or_default().iter().enumerate() {
+        let column = jobs.iter().filter_map(|job| job.args().get(index));
         let added = match kind {
             Value::Text(_) => bound.add(column.map(text).collect::<Result<Vec<_>, _>>()?),
             Value::Int(_) => bound.add(column.map(int).collect::<Result<Vec<_>, _>>()?),

@@ -159,6 +159,11 @@ statement!(
      on conflict (person_id) do nothing returning array_position($1, person_id)::bigint"
 );
 statement!(
+    ONE,
+    "select $1 as n",
+    together: "select asked, n from unnest($1::bigint[]) with ordinality as sent (n, asked)"
+);
+statement!(
     ASK,
     "select person_id, n from audit_head where person_id = $1",
     together: "select asked, person_id, n from unnest($1::text[]) with ordinality as sent (id, asked)
@@ -247,6 +252,50 @@ async fn a_restarted_server_takes_single_statements_again(fresh: Fresh) {
     for task in tasks.collect::<Vec<_>>() {
         assert_eq!(task.await.unwrap().unwrap(), 1);
     }
+}
+
+/// A way to a server that can be taken away.
+async fn way(to: String) -> (u16, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let mut ways = tokio::task::JoinSet::new();
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+            ways.spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    (port, task)
+}
+
+/// Nobody waits behind others for a server that is away, and all are answered when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_is_said_to_all_at_once() {
+    let Some(server) = crate::engines::server() else { return };
+    let (address, _) = server.split_once("://").unwrap().1.rsplit_once('/').unwrap();
+    let (user, host) = address.rsplit_once('@').unwrap();
+    let (port, away) = way(host.to_owned()).await;
+    let url = format!("postgres://{user}@127.0.0.1:{port}/postgres");
+    let options = idp_store::Options { url, connections: 4, vault: crate::engines::vault() };
+    let db = idp_store::Db::connect(options).await.unwrap();
+    db.ask(&ONE, args![1_i64].to_vec()).await.unwrap();
+    away.abort();
+    assert!(away.await.unwrap_err().is_cancelled());
+    let asks = (0..5_000_i64).map(|n| {
+        let db = db.clone();
+        tokio::spawn(async move { db.ask(&ONE, args![n].to_vec()).await })
+    });
+    let asks = asks.collect::<Vec<_>>();
+    let all = async {
+        for ask in asks {
+            assert!(matches!(ask.await.unwrap(), Err(StoreError::Database(_))));
+        }
+    };
+    // Eighty groups that waited one after the other would take two minutes.
+    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.unwrap();
 }
 
 async fn two_processes_share_a_file(fresh: Fresh) {
