@@ -9,15 +9,16 @@ use sqlx::{
     TypeInfo as _,
 };
 
-use self::together::{Together, WORKERS};
+use self::together::Together;
 use crate::db::{Tx, TxEngine, Unit};
 use crate::{Row, Statement, StoreError, Value, Vault};
 
 mod together;
 
-/// Connections of statements that run together, half of them for those that only read; the others
-/// are for units of work.
-const TOGETHER: u32 = 2 * WORKERS;
+/// Connections of statements that run together, beside those of the units of work: for those that
+/// only read, and for those that wait for a commit.
+const ASKS: u32 = 4;
+const ONCES: u32 = 2;
 
 /// How long those who ask together wait for a server that is away.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -43,14 +44,15 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let units = connections.saturating_sub(TOGETHER).max(2);
-        let pool = options(units).connect(url).await.map_err(failed)?;
-        let lines = options(TOGETHER).acquire_timeout(PATIENCE).after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(BY_KEY).await.map(drop) })
-        });
+        let pool = options(connections.max(2)).connect(url).await.map_err(failed)?;
+        let lines =
+            options(ASKS + ONCES).acquire_timeout(PATIENCE).after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(BY_KEY).await.map(drop) })
+            });
         let lines = lines.connect_lazy(url).map_err(failed)?;
         let attempts = ATTEMPTS.max(connections + 2);
-        let (asks, onces) = (Together::start(&lines, attempts), Together::start(&lines, attempts));
+        let asks = Together::start(&lines, ASKS, attempts);
+        let onces = Together::start(&lines, ONCES, attempts);
         Ok(Self { asks, onces, pool, attempts })
     }
 

@@ -17,10 +17,6 @@ use crate::{Row, Statement, StoreError, Value};
 /// Statements of one group.
 const GROUP: usize = 64;
 
-/// Groups under way at once: one that waits for the disk holds up half. More would make groups of
-/// one out of groups of many.
-pub(super) const WORKERS: u32 = 2;
-
 enum Job {
     Ask(Vec<Value>, oneshot::Sender<Result<Vec<Row>, StoreError>>),
     Once(Vec<Value>, oneshot::Sender<Result<u64, StoreError>>),
@@ -129,10 +125,11 @@ impl Drop for Handle {
 }
 
 impl Together {
-    /// `pool` gives each worker a connection.
-    pub(super) fn start(pool: &PgPool, attempts: u32) -> Self {
+    /// `pool` gives each worker a connection. More workers make smaller groups, fewer let one group
+    /// wait for another.
+    pub(super) fn start(pool: &PgPool, workers: u32, attempts: u32) -> Self {
         let shared = Arc::new(Shared::default());
-        for _ in 0..WORKERS {
+        for _ in 0..workers {
             let worker = Worker { pool: pool.clone(), attempts, connection: None };
             tokio::spawn(worker.run(shared.clone()));
         }
