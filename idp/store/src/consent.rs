@@ -17,6 +17,14 @@ statement!(
     "select client_id, scope, claims, client_name, granted_at from consent
      where person_id = $1 and client_id = $2 and withdrawn_at is null"
 );
+statement!(
+    HOLD,
+    "select granted_at from consent
+     where person_id = $1 and client_id = $2 and withdrawn_at is null",
+    // Whoever withdraws it waits until what is given under it can be seen, and taken back.
+    postgres: "select granted_at from consent
+     where person_id = $1 and client_id = $2 and withdrawn_at is null for share"
+);
 // One statement, because every authorization request asks it.
 statement!(
     STANDING,
@@ -131,6 +139,15 @@ pub async fn find(
 /// As the database says.
 pub async fn list(tx: &mut Tx, person: &str) -> Result<Vec<Consent>, StoreError> {
     tx.all(&LIST, args![person]).await?.iter().map(read).collect()
+}
+
+/// Whether a consent stands, and keeps it standing until the unit is over: what is withdrawn at the
+/// same moment ends what the unit gave, or the unit gives nothing.
+///
+/// # Errors
+/// As the database says.
+pub async fn hold(tx: &mut Tx, person: &str, client_id: &str) -> Result<bool, StoreError> {
+    Ok(tx.optional(&HOLD, args![person, client_id]).await?.is_some())
 }
 
 /// Withdraws a consent, ends what was issued under it and has the partner told; false if there

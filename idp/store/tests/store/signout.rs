@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use idp_store::client::Registered;
+use idp_store::consent::{self, Consent};
 use idp_store::grant::{self, Detail, Grant};
 use idp_store::session::{self, Stored};
 use idp_store::{StoreError, args, statement};
@@ -59,13 +60,21 @@ pub(crate) fn given(session: &str) -> Grant {
     }
 }
 
-/// Gives something under the session, and is not done before somebody waits for it or has ended
+/// Who ends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Session,
+    All,
+    Consent,
+}
+
+/// Gives something under session and consent, and is not done before somebody waits for it or has ended
 /// the session without waiting.
 async fn give(fresh: &Fresh, held: Arc<Notify>, ended: Arc<AtomicBool>) -> bool {
     let unit = fresh.db.write::<_, StoreError, _>("give", move |tx| {
         let (held, ended) = (held.clone(), ended.clone());
         Box::pin(async move {
-            if !session::hold(tx, "s", NOW).await? {
+            if !session::hold(tx, "s", NOW).await? || !consent::hold(tx, "p", "c").await? {
                 return Ok(false);
             }
             held.notify_one();
@@ -79,11 +88,19 @@ async fn give(fresh: &Fresh, held: Arc<Notify>, ended: Arc<AtomicBool>) -> bool 
     unit.await.unwrap()
 }
 
-async fn raced(fresh: Fresh, all: bool) {
+async fn raced(fresh: Fresh, how: End) {
     let fresh = Arc::new(fresh);
     let start = fresh.db.write::<_, StoreError, _>("start", |tx| {
         Box::pin(async move {
             session::start(tx, &signed_in("s")).await?;
+            let consent = Consent {
+                client_id: "c".to_owned(),
+                scope: "openid".to_owned(),
+                claims: String::new(),
+                client_name: "c".to_owned(),
+                granted_at: NOW,
+            };
+            consent::allow(tx, "p", &consent).await?;
             idp_store::client::create(tx, &partner(), NOW).await
         })
     });
@@ -96,7 +113,11 @@ async fn raced(fresh: Fresh, all: bool) {
     held.notified().await;
     let end = fresh.db.write::<_, StoreError, _>("end", move |tx| {
         Box::pin(async move {
-            if all {
+            if how == End::Consent {
+                assert!(consent::withdraw(tx, "p", "c", NOW).await?);
+                return Ok(1);
+            }
+            if how == End::All {
                 session::hold_all(tx, "p").await?;
                 let told = idp_store::logout::of_person(tx, "p").await?;
                 session::end_all(tx, "p", NOW).await?;
@@ -118,14 +139,19 @@ async fn raced(fresh: Fresh, all: bool) {
 }
 
 async fn nothing_given_meanwhile_outlives_a_sign_out(fresh: Fresh) {
-    raced(fresh, false).await;
+    raced(fresh, End::Session).await;
 }
 
 async fn nothing_given_meanwhile_outlives_the_end_of_all_sessions(fresh: Fresh) {
-    raced(fresh, true).await;
+    raced(fresh, End::All).await;
+}
+
+async fn nothing_given_meanwhile_outlives_the_withdrawal_of_a_consent(fresh: Fresh) {
+    raced(fresh, End::Consent).await;
 }
 
 crate::on_both! {
+    withdrawal => super::nothing_given_meanwhile_outlives_the_withdrawal_of_a_consent;
     sign_out => super::nothing_given_meanwhile_outlives_a_sign_out;
     all_sessions => super::nothing_given_meanwhile_outlives_the_end_of_all_sessions;
 }

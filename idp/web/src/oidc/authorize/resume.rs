@@ -216,6 +216,7 @@ pub(in crate::oidc) async fn issue(
         sub: subject::of(state, &flow.client, &session.who),
         groups: flow.asks(),
         name: flow.client.client_name.clone(),
+        by_consent: flow.client.legal_basis.is_none() && matches!(session.who, Who::Citizen(_)),
         grant: grant.clone(),
         code: kind.code.then_some(code),
     });
@@ -303,17 +304,24 @@ struct Made {
     groups: Vec<String>,
     name: String,
     grant: Grant,
+    /// Whether it is given because the person allows it, not under a legal basis.
+    by_consent: bool,
     /// None where tokens come from the front alone.
     code: Option<Code>,
 }
 
 impl Made {
-    /// False if the flow was answered before (one request, one code) or the session has ended.
+    /// False if the flow was answered before (one request, one code), the session has ended or the
+    /// consent was withdrawn.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
         // A sign-out since the decision was made holds: its session must still stand.
         let session = grant.session_id.as_deref().unwrap_or_default();
         let stands = idp_store::session::hold(tx, session, now).await?;
+        // So does a withdrawal.
+        let (person, client) = (&grant.person_id, &grant.client_id);
+        let stands =
+            stands && (!self.by_consent || idp_store::consent::hold(tx, person, client).await?);
         if !stands || !answered(tx, &self.flow_id, self.pushed.as_deref(), now).await? {
             return Ok(false);
         }
@@ -324,7 +332,6 @@ impl Made {
         if grant.kind != "citizen" {
             return Ok(true);
         }
-        let person = &grant.person_id;
         idp_store::subject::remember(tx, &self.sector, &self.sub, person, now).await?;
         let details = json!({"client": grant.client_id, "name": self.name, "groups": self.groups});
         let actor = grant.client_id.clone();
