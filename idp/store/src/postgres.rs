@@ -15,10 +15,10 @@ use crate::{Row, Statement, StoreError, Value, Vault};
 
 mod together;
 
-/// Connections of statements that run together, beside those of the units of work: for those that
-/// only read, and for those that wait for a commit.
-const ASKS: u32 = 4;
-const ONCES: u32 = 2;
+/// Connections of the pool that carry single statements: those that only read, and those that wait
+/// for a commit. The others are for units of work; more of them at once only wait for each other.
+const ASKS: u32 = 3;
+const ONCES: u32 = 1;
 
 /// How long those who ask together wait for a server that is away.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,7 +44,8 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let pool = options(connections.max(2)).connect(url).await.map_err(failed)?;
+        let units = connections.saturating_sub(ASKS + ONCES).max(2);
+        let pool = options(units).connect(url).await.map_err(failed)?;
         let lines =
             options(ASKS + ONCES).acquire_timeout(PATIENCE).after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(BY_KEY).await.map(drop) })
