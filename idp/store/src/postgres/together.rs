@@ -171,14 +171,9 @@ struct Worker {
 impl Worker {
     async fn run(mut self, shared: Arc<Shared>) {
         while let Some(Group { statement, mut jobs }) = shared.take().await {
-            if let Err(cause) = self.connected().await {
-                let cause = format!("{}: {cause}", statement.name);
-                jobs.into_iter().for_each(|job| job.fail(StoreError::Database(cause.clone())));
-                shared.fail(&cause);
-                continue;
-            }
             jobs.sort_by(in_order);
             if let Some(text) = statement.together.filter(|_| jobs.len() > 1)
+                && self.connected().await.is_ok()
                 && let Ok(answers) = self.together(statement, text, &jobs).await
             {
                 for (job, rows) in jobs.drain(..).zip(answers) {
@@ -186,11 +181,18 @@ impl Worker {
                 }
             }
             // One alone, or a group in which one failed: that one's fault is not the others'.
-            for job in jobs.drain(..) {
+            while let Some(job) = jobs.pop() {
+                if let Err(cause) = self.connected().await {
+                    let cause = format!("{}: {cause}", statement.name);
+                    jobs.push(job);
+                    jobs.drain(..).for_each(|job| job.fail(StoreError::Database(cause.clone())));
+                    shared.fail(&cause);
+                    break;
+                }
                 match job {
                     Job::Ask(args, answer) => drop(answer.send(self.asked(statement, &args).await)),
                     Job::Once(args, answer) => {
-                        drop(answer.send(self.executed(statement, &args).await))
+                        drop(answer.send(self.executed(statement, &args).await));
                     }
                 }
             }
