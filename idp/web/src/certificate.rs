@@ -26,6 +26,14 @@ struct Shown {
     own: OnceLock<Option<Certificate>>,
 }
 
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        self.all() == other.all()
+    }
+}
+
+impl Eq for Chain {}
+
 impl Chain {
     /// Of certificates; none of none.
     #[must_use]
@@ -130,8 +138,7 @@ mod tests {
         let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
         let (pem, der) = (made.pem(), made.der().to_vec());
         let base64 = STANDARD.encode(&der);
-        let one = Some(vec![der.clone()]);
-        let read = |text: &str| read(text).map(|chain| chain.all().to_vec());
+        let one = Chain::new(vec![der.clone()]);
         for text in [
             format!(":{base64}:"),
             base64.clone(),
@@ -141,7 +148,7 @@ mod tests {
         ] {
             assert_eq!(read(&text), one, "{text}");
         }
-        let two = Some(vec![der.clone(), der]);
+        let two = Chain::new(vec![der.clone(), der]);
         assert_eq!(read(&format!(":{base64}:, :{base64}:")), two);
         assert_eq!(read(&format!("{pem}{pem}")), two);
         for nothing in ["", "(null)", ":", ",", "%FF", BEGIN] {
