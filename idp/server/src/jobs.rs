@@ -1,7 +1,7 @@
 //! Background work that sleeps until something is due.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use idp_domain::ambient::Ambient;
 use idp_store::{Db, StoreError, prune};
@@ -76,14 +76,26 @@ pub async fn keys(web: idp_web::State, shutdown: Shutdown) {
     }
 }
 
+/// How long a process that starts waits for its first seal: the interval counts from the last one,
+/// or a server that is restarted often never seals. `now` is milliseconds UTC.
+fn due(path: &Path, now: i64, interval: Duration) -> Duration {
+    let sealed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let sealed = sealed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let now = Duration::from_millis(u64::try_from(now).unwrap_or(0));
+    let age = sealed.map_or(interval, |at| now.saturating_sub(at));
+    interval.saturating_sub(age).max(LONGEST.min(interval))
+}
+
 /// Seals the audit trail at every interval. A trail that the last checkpoint contradicts is told
 /// every time, and its checkpoint is kept: it is the evidence.
 pub async fn seal(db: Db, ambient: Ambient, path: PathBuf, interval: Duration, shutdown: Shutdown) {
+    let mut wait = due(&path, ambient.now(), interval);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(interval) => {}
+            () = tokio::time::sleep(wait) => {}
             () = shutdown.stopped() => return,
         }
+        wait = interval;
         match checkpoint::write(&db, &path, ambient.now()).await {
             Ok(Outcome::Holds(_)) => {}
             Ok(Outcome::Broken(broken)) => {
@@ -92,5 +104,31 @@ pub async fn seal(db: Db, ambient: Ambient, path: PathBuf, interval: Duration, s
             }
             Err(cause) => tracing::error!(%cause, "the audit trail's checkpoint failed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_restarted_often_seals_all_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.checkpoint");
+        let (now, hour) = (1_900_000_000_000, Duration::from_secs(3600));
+        let sealed = |minutes: u64| {
+            let file = std::fs::File::create(&path).unwrap();
+            let ago = Duration::from_secs(60 * minutes);
+            let now = Duration::from_millis(u64::try_from(now).unwrap());
+            file.set_modified(UNIX_EPOCH + now - ago).unwrap();
+        };
+        // Never sealed: once it runs.
+        assert_eq!(due(&path, now, hour), LONGEST);
+        for (minutes, wait) in [(0, 60), (50, 10), (59, 1), (60, 1), (100_000, 1)] {
+            sealed(minutes);
+            assert_eq!(due(&path, now, hour), Duration::from_secs(60 * wait), "{minutes}");
+        }
+        // A clock that was set back.
+        assert_eq!(due(&path, 0, hour), hour);
     }
 }
