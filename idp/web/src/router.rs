@@ -84,18 +84,14 @@ pub async fn arrived(
 
 /// The same, and what holds for every answer of this half. One layer: each costs a request some
 /// allocations.
-async fn headers(
-    extract::State(state): extract::State<State>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    certificate::settle(&state, &mut request);
-    let id = interaction::of(&state, &mut request);
+async fn headers(state: extract::State<State>, request: Request, next: Next) -> Response {
     // Nothing of ours has a NUL in its name, and PostgreSQL has no text with it.
     let named = !request.uri().path().contains("%00");
-    let mut response =
-        if named { next.run(request).await } else { StatusCode::NOT_FOUND.into_response() };
-    interaction::name(&mut response, id);
+    let mut response = if named {
+        arrived(state.clone(), request, next).await
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    };
     if state.settings.secure {
         // RFC 6797 §7.1: a browser that came over TLS once never comes without it.
         let year = HeaderValue::from_static("max-age=31536000");

@@ -71,6 +71,29 @@ async fn a_sign_out_beside_an_issuing_holds(house: House) {
     assert_eq!(answer.unwrap().status(), http::StatusCode::BAD_REQUEST);
 }
 
+/// The withdrawal comes between the look at the consent and the issuing.
+async fn attack_34_a_withdrawal_beside_an_issuing_holds(house: House) {
+    let mut browser = Browser::signed_in(&house).await;
+    let b = [("client_id", "b"), ("redirect_uri", "https://b.example/cb")];
+    let asked = browser.authorize(&house, &[b[0], b[1], ("scope", "openid phone")]).await;
+    let id = asked.location().split_once("flow=").unwrap().1;
+    let waiting = flow::load(&house.state, &browser.headers(), id).await.unwrap().unwrap();
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    let session = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
+    house
+        .write(|tx| {
+            Box::pin(async move { idp_store::consent::withdraw(tx, "p1", "b", 1).await.map(drop) })
+        })
+        .await;
+    let reached = Reached { proofing: 3, auth: 1 };
+    let answer = issue(&house.state, &browser.headers(), &waiting, &session, reached).await;
+    assert_eq!(answer.unwrap().status(), http::StatusCode::BAD_REQUEST);
+    // The very same with a consent that stands.
+    flow::consent(&house.state, &waiting, "p1").await.unwrap();
+    let answer = issue(&house.state, &browser.headers(), &waiting, &session, reached).await;
+    assert_eq!(answer.unwrap().status(), http::StatusCode::SEE_OTHER);
+}
+
 async fn a_sign_in_beside_a_sign_out_begins_another_session(house: House) {
     let mut browser = Browser::signed_in(&house).await;
     let before = session::current(&house.state, &browser.headers()).await.unwrap().unwrap();
@@ -225,6 +248,7 @@ super::house::on_both! {
     a_session_ends_by_idleness_and_by_age;
     core_2_a_renewed_session_says_what_was_proven_now;
     a_sign_out_beside_an_issuing_holds;
+    attack_34_a_withdrawal_beside_an_issuing_holds;
     a_sign_in_beside_a_sign_out_begins_another_session;
     attack_21_a_sign_in_that_a_sign_out_overtakes_is_another_session;
     a_person_sees_and_ends_their_own_sessions_only;
