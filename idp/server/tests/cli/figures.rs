@@ -14,6 +14,11 @@ impl Serving {
         assert!(Command::new("kill").args(["-HUP", &process]).status().unwrap().success());
         self.0.try_wait().unwrap().is_none()
     }
+
+    /// What the kernel says of it (`/proc/PID/status`).
+    fn status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap()
+    }
 }
 
 impl Drop for Serving {
@@ -46,6 +51,17 @@ pub(crate) fn serve(place: &Place) -> (Serving, String, String) {
 
 pub(crate) async fn text(address: &str) -> String {
     reqwest::get(format!("http://{address}")).await.unwrap().text().await.unwrap()
+}
+
+#[test]
+fn no_page_of_two_mebibytes_is_held_for_a_few_bytes() {
+    let place =
+        Place::with("[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\n");
+    let (serving, ..) = serve(&place);
+    let status = serving.status();
+    // Kernels before 5.0 do not say it.
+    let told = status.lines().find(|line| line.starts_with("THP_enabled:"));
+    assert!(told.is_none_or(|line| line.ends_with('0')), "{told:?}");
 }
 
 #[tokio::test]
