@@ -240,6 +240,49 @@ async fn attack_38_nothing_can_be_registered_that_registration_refuses(house: Ho
     }
 }
 
+async fn a_wrong_form_is_answered_in_the_language_of_its_page(house: House) {
+    let rsa = r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#;
+    let twice = r#"{"keys":[{"kty":"EC","kid":"a"},{"kty":"EC","kid":"a"}]}"#;
+    let long = format!("https://a.example/{}", "x".repeat(2048));
+    for (uri, policy, method, jwk, zh, en) in [
+        ("", "openid", "none", "", "至少填写一个", "at least one"),
+        ("callback", "openid", "none", "", "callback 不是完整的地址", "not a whole address"),
+        ("https://a.example/#x", "openid", "none", "", "片段", "fragment"),
+        (
+            &format!("{LOCAL} http://a.example/"),
+            "openid",
+            "none",
+            "",
+            "须以 https://",
+            "begin with",
+        ),
+        ("https://u@a.example/", "openid", "none", "", "用户名", "user name"),
+        ("https://A.example/", "openid", "none", "", "写法不同", "a browser writes"),
+        ("https://a.example/?code=1", "openid", "none", "", "属于应答", "belongs to the answer"),
+        (&long, "openid", "none", "", "2048", "2048"),
+        (LOCAL, "fapi2", "none", "", "自有密钥", "a key of your own"),
+        (LOCAL, "openid", "private_key_jwt", "{", "不是 JSON", "not JSON"),
+        (LOCAL, "openid", "private_key_jwt", r#"{"d":"x"}"#, "私钥", "private half"),
+        (LOCAL, "openid", "private_key_jwt", r#"{"keys":[]}"#, "1 到 16", "1 to 16"),
+        (LOCAL, "openid", "private_key_jwt", twice, "kid 相同", "the same kid"),
+        (LOCAL, "openid", "private_key_jwt", rsa, "没有可用", "None of the keys"),
+    ] {
+        let fields =
+            [("name", "x"), ("redirect_uris", uri), ("policy", policy), ("method", method)];
+        let fields = [&fields[..], &[("jwk", jwk)]].concat();
+        for (language, told) in [("zh-CN", zh), ("en", en)] {
+            let accept = [("accept-language", language.to_owned())];
+            let answer = Browser::default().post(&house, "/sandbox", &accept, &fields).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{uri}");
+            let (_, alert) = answer.body.split_once("role=\"alert\"").unwrap();
+            let alert = alert.split_once("</div>").unwrap().0;
+            // Marks around what was inserted are the Unicode isolates of Fluent.
+            let alert = alert.replace(['\u{2068}', '\u{2069}'], "");
+            assert!(alert.contains(told), "{language} {uri} {jwk}: {alert}");
+        }
+    }
+}
+
 async fn clients_of_the_sandbox_expire(house: House) {
     let mut browser = Browser::default();
     let home = registered(&mut browser, &house, "none").await;
@@ -295,6 +338,7 @@ on_both! { sandbox with settings:
     a_developer_sees_the_own_flow_decoded;
     the_private_cause_of_an_error_is_told;
     attack_38_nothing_can_be_registered_that_registration_refuses;
+    a_wrong_form_is_answered_in_the_language_of_its_page;
     clients_of_the_sandbox_expire;
     where_there_is_no_sandbox_there_is_no_console;
     attack_42_clients_of_others_leave_nothing_in_the_sandbox;

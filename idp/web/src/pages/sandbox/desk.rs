@@ -15,7 +15,7 @@ use super::trying::{self, address, home};
 use super::view::{
     ClientLink, ClientPage, EventView, HomePage, LineView, PersonView, RegisterView, TokenView,
 };
-use super::{DAYS, LIFETIME, PREFIX, STEM, Sandbox, clients, project};
+use super::{DAYS, LIFETIME, PREFIX, STEM, Sandbox, clients, project, wrong};
 use crate::oidc::register;
 use crate::pages::form::Fields;
 use crate::pages::page::Page;
@@ -74,7 +74,7 @@ async fn home_page(
 }
 
 /// What the form says, as a registration (RFC 7591 §2).
-fn sent(form: &RegisterView) -> Result<Value, &'static str> {
+fn sent(form: &RegisterView) -> Value {
     let uris: Vec<&str> = form.redirect.split_whitespace().collect();
     let mut sent = json!({
         "client_name": form.name,
@@ -83,12 +83,12 @@ fn sent(form: &RegisterView) -> Result<Value, &'static str> {
         "policy": form.policy,
         "grant_types": ["authorization_code", "refresh_token"],
     });
-    if form.method == "private_key_jwt" {
-        let key: Value = serde_json::from_str(&form.jwk).map_err(|_| "sandbox-jwk-unreadable")?;
-        let keys = if key.get("keys").is_some() { key } else { json!({"keys": [key]}) };
+    if form.method == "private_key_jwt"
+        && let Ok(keys) = wrong::keys(&form.jwk)
+    {
         sent["jwks"] = keys;
     }
-    Ok(sent)
+    sent
 }
 
 /// Takes the form.
@@ -106,10 +106,10 @@ pub(crate) async fn register(page: Page, request: Request) -> Response {
         jwk: text("jwk"),
         ..RegisterView::default()
     };
-    let checked = match sent(&form) {
+    let checked = match wrong::of(page.lang, &form) {
         // Attacks row 38: read and limited as any registration that nobody vouches for.
-        Ok(sent) => register::by_form(&page.state, &page.network, &sent).await,
-        Err(key) => Err(page.t(key)),
+        None => register::by_form(&page.state, &page.network, &sent(&form)).await,
+        Some(fault) => Err(fault),
     };
     let made = match checked {
         Ok(client) => keep(&page, client).await,

@@ -12,6 +12,7 @@ mod read;
 mod recorder;
 mod trying;
 mod view;
+mod wrong;
 
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
