@@ -1,5 +1,7 @@
 //! Codes: what they are bound to and how they die (attacks rows 1–3, 5, 6, 8).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 
 use super::house::{Answer, BACK, Browser, CHALLENGE, House, SECRET, VERIFIER, basic};
@@ -177,6 +179,20 @@ async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.error(), "invalid_client");
         assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    // PostgreSQL has no text with a NUL: whoever is named so is nobody, and no fault of ours.
+    let (head, body) = (r#"{"alg":"ES256"}"#, r#"{"iss":"a\u0000","sub":"a\u0000"}"#);
+    let nul = [head, body, "x"].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let asserted = [
+        grant,
+        ("client_assertion_type", idp_protocol::assertion::TYPE),
+        ("client_assertion", nul.as_str()),
+    ];
+    for (headers, fields) in [(vec![basic("a%00", SECRET)], &[grant][..]), (vec![], &asserted[..])]
+    {
+        let answer = house.post("/oauth2/token", &headers, fields).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+        assert_eq!(answer.error(), "invalid_client");
     }
     // Who knows the secret is told that another method is registered; nobody else is.
     let told = |answer: Answer| answer.body.contains("token_endpoint_auth_method");
