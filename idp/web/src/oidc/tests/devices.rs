@@ -273,6 +273,27 @@ async fn attack_31_no_device_is_allowed_silently_or_from_afar_unseen(house: Hous
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
+/// The person takes her consent back between the decision and its end.
+async fn attack_34_a_withdrawal_beside_an_allowed_device_holds(house: House) {
+    registered(&house).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let (device_code, user_code) = codes(&house).await;
+    let page = enter(&house, &mut browser, &user_code).await;
+    let decided = browser.post(&house, &page, &[], &[("confirm", "yes")]).await;
+    house
+        .write(|tx| {
+            Box::pin(async move { idp_store::consent::withdraw(tx, "p1", "tv", 1).await.map(drop) })
+        })
+        .await;
+    let told = browser.get(&house, decided.location()).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    assert_eq!(poll_later(&house, &device_code).await, "authorization_pending");
+    // The very same page again, and this time she stays with it.
+    assert_eq!(decide(&house, &mut browser, &page, "yes").await.status, StatusCode::OK);
+    house.wait(6_000);
+    assert_eq!(poll(&house, &device_code).await.status, StatusCode::OK);
+}
+
 async fn poll_later(house: &House, device_code: &str) -> String {
     house.wait(6_000);
     poll(house, device_code).await.error()
@@ -325,4 +346,5 @@ super::house::on_both! {
     attack_26_a_device_gets_nothing_of_a_shut_account;
     attack_31_no_device_is_allowed_silently_or_from_afar_unseen;
     attack_32_user_codes_cannot_be_tried_out;
+    attack_34_a_withdrawal_beside_an_allowed_device_holds;
 }
