@@ -161,6 +161,18 @@ async fn attack_08_a_code_is_of_no_use_to_another_client(house: House) {
     assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
 }
 
+/// Its id is the key of a row, half of it the time: only the secret opens it.
+async fn attack_08_a_code_of_another_secret_is_none(house: House) {
+    let code = Browser::signed_in(&house).await.code(&house, &[]).await;
+    let (kept, last) = code.split_at(code.len() - 1);
+    let other = format!("{kept}{}", if last == "A" { "B" } else { "A" });
+    assert_eq!(house.redeem(&other).await.error(), "invalid_grant");
+    assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
+    // Nor is it a replay, which would end what came from it.
+    assert_eq!(house.redeem(&other).await.error(), "invalid_grant");
+    assert!(house.trail("p1").await.iter().all(|line| line.kind != "token_reused"));
+}
+
 async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
     let grant = ("grant_type", "authorization_code");
     assert_eq!(house.token(&[]).await.error(), "invalid_request");
@@ -213,5 +225,6 @@ super::house::on_both! {
     attack_06_pkce_binds_the_code_and_is_not_downgraded;
     a_public_client_redeems_with_pkce;
     attack_08_a_code_is_of_no_use_to_another_client;
+    attack_08_a_code_of_another_secret_is_none;
     rfc_6749_5_2_each_fault_has_its_code_and_status;
 }
