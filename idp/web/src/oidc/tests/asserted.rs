@@ -7,7 +7,7 @@ use http::StatusCode;
 use idp_domain::citizen::account::AccountState;
 use idp_protocol::assertion::GRANT;
 use idp_protocol::jose::{Algorithm, Signer, generate};
-use idp_store::{StoreError, args, audit, consent, statement};
+use idp_store::{StoreError, Tx, Unit, account, args, audit, consent, statement};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -204,26 +204,27 @@ statement!(
      where datname = current_database() and wait_event_type = 'Lock'"
 );
 
-/// The withdrawal comes between the look at the consent and the end of the issuing.
-async fn attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds(house: House) {
-    let partner = Arc::new(Partner::allowed(house).await);
+/// What takes back what a partner holds of the person.
+type End = for<'a> fn(&'a mut Tx, i64) -> Unit<'a, (), StoreError>;
+
+/// The end comes between the looks at consent and account and the end of the issuing.
+async fn ended_beside(partner: Arc<Partner>, end: End) -> Answer {
     let (begun, answered) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let (db, now) = (partner.house.state.db.clone(), partner.house.state.now());
     let (held, done) = (begun.clone(), answered.clone());
-    let withdrawing = tokio::spawn(async move {
-        let unit = db.write::<_, StoreError, _>("withdraw", move |tx| {
+    let ending = tokio::spawn(async move {
+        let unit = db.write::<_, StoreError, _>("end", move |tx| {
             let (held, done) = (held.clone(), done.clone());
             Box::pin(async move {
-                let details = json!({"client": "absent", "name": "代办"});
-                let actor = "self".to_owned();
-                let line = audit::Line { at: now, kind: "consent_withdrawn", actor, details };
+                let (actor, details) = ("self".to_owned(), json!({}));
+                let line = audit::Line { at: now, kind: "session_ended", actor, details };
                 // Whoever issues waits for this line before it writes its own.
                 audit::append(tx, "p1", line).await?;
                 held.notify_one();
                 while tx.one(&SOMEBODY_WAITS, args![]).await?.int("n")? == 0
                     && !done.load(Ordering::SeqCst)
                 {}
-                consent::withdraw(tx, "p1", "absent", now).await.map(drop)
+                end(tx, now).await
             })
         });
         unit.await.unwrap();
@@ -231,14 +232,43 @@ async fn attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds(house: House
     begun.notified().await;
     let made = partner.ask(&partner.assertion(&[]), &[]).await;
     answered.store(true, Ordering::SeqCst);
-    withdrawing.await.unwrap();
-    if made.status == StatusCode::OK {
-        let token = made.json()["access_token"].as_str().unwrap().to_owned();
-        assert!(!partner.opens(&token).await, "a grant outlived the withdrawal");
-    } else {
-        assert_eq!(made.error(), "invalid_grant");
+    ending.await.unwrap();
+    made
+}
+
+impl Partner {
+    async fn holds_nothing(&self, made: &Answer) {
+        if made.status == StatusCode::OK {
+            let token = made.json()["access_token"].as_str().unwrap().to_owned();
+            assert!(!self.opens(&token).await, "a grant outlived its end");
+        } else {
+            assert_eq!(made.error(), "invalid_grant");
+        }
     }
+}
+
+async fn attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds(house: House) {
+    let partner = Arc::new(Partner::allowed(house).await);
+    let made = ended_beside(partner.clone(), |tx, now| {
+        Box::pin(async move { consent::withdraw(tx, "p1", "absent", now).await.map(drop) })
+    });
+    partner.holds_nothing(&made.await).await;
     partner.refused(&[]).await;
+}
+
+async fn attack_26_a_freeze_beside_a_grant_for_the_absent_holds(house: House) {
+    let partner = Arc::new(Partner::allowed(house).await);
+    let made = ended_beside(partner.clone(), |tx, now| {
+        Box::pin(async move {
+            let (open, shut) = (AccountState::Active, AccountState::Frozen);
+            assert!(account::set_state(tx, "p1", open, shut).await?);
+            crate::session::end_all_in(tx, "p1", now).await
+        })
+    });
+    let made = made.await;
+    // Opened again, it does not come back.
+    partner.house.set_state(AccountState::Frozen, AccountState::Active).await;
+    partner.holds_nothing(&made).await;
 }
 
 async fn attack_26_for_a_frozen_account_no_partner_speaks(house: House) {
@@ -257,4 +287,5 @@ on_both! {
     attack_34_a_partner_of_another_name_asks_again;
     attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds;
     attack_26_for_a_frozen_account_no_partner_speaks;
+    attack_26_a_freeze_beside_a_grant_for_the_absent_holds;
 }

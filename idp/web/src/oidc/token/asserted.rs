@@ -122,7 +122,7 @@ impl Turn {
         }
         let grant = self.grant(person, &scope);
         // Attacks row 26.
-        if !super::gate(tx, &grant).await? {
+        if idp_store::account::hold(tx, &grant.person_id).await?.is_err() {
             return Ok(Err(REFUSED));
         }
         idp_store::grant::create(tx, &grant).await?;
