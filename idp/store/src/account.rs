@@ -77,6 +77,14 @@ pub enum Identifier {
 }
 
 statement!(
+    HOLD,
+    "select a.state, p.status from account a join person p on p.id = a.person_id
+     where a.person_id = $1",
+    // Whoever shuts it waits until what is given can be seen, and taken back.
+    postgres: "select a.state, p.status from account a join person p on p.id = a.person_id
+     where a.person_id = $1 for share"
+);
+statement!(
     CREATE,
     "insert into account (person_id, user_name, phone_index, phone, phone_verified_at, email_index,
      email, password, password_at, state, language, created_at)
@@ -261,6 +269,16 @@ pub async fn find_by(tx: &mut Tx, identifier: &Identifier) -> Result<Option<Acco
 /// As the database says.
 pub async fn gate_of(tx: &mut Tx, person: &str) -> Result<Result<(), Shut>, StoreError> {
     Ok(find(tx, person).await?.map_or(Err(Shut::NotInUse), |account| account.gate()))
+}
+
+/// The same, kept as it is until the unit is over: whoever shuts the account at this moment ends
+/// what the unit gave, or the unit gives nothing.
+///
+/// # Errors
+/// As the database says.
+pub async fn hold(tx: &mut Tx, person: &str) -> Result<Result<(), Shut>, StoreError> {
+    let row = tx.optional(&HOLD, args![person]).await?;
+    row.map_or(Ok(Err(Shut::NotInUse)), |row| read_gate(&row.text("state")?, &row.text("status")?))
 }
 
 /// Phone, e-mail and user name, opened.

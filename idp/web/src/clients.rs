@@ -67,6 +67,11 @@ impl Clients {
         {
             return Ok(Some(known.clone()));
         }
+        // PostgreSQL has no text with a NUL: whoever is named so, in a header or an assertion, would
+        // be a fault of ours.
+        if id.contains('\0') {
+            return Ok(None);
+        }
         let key = id.to_owned();
         let found: Option<Registered> = state
             .db

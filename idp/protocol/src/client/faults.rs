@@ -271,6 +271,7 @@ impl Client {
             self.token_endpoint_auth_method,
             AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth
         ) || self.rules().signed_request
+            || self.rules().signed_backchannel && self.may(crate::ciba::GRANT)
             || self.may(crate::assertion::GRANT)
             || self.request_object_signing_alg.is_some()
             || self.backchannel_authentication_request_signing_alg.is_some()

@@ -259,6 +259,7 @@ mod tests {
             json!({"request_object_signing_alg": "ES256"}),
             json!({"backchannel_authentication_request_signing_alg": "ES256"}),
             json!({"grant_types": [crate::assertion::GRANT]}),
+            json!({"grant_types": [crate::ciba::GRANT], "policy": "ciba"}),
         ] {
             let found = with(more.clone());
             assert!(found.contains(&"`jwks` needs a key for signatures.".to_owned()), "{found:?}");

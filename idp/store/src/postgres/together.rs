@@ -5,17 +5,28 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, PgPool, Postgres, Row as _};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{error::Elapsed, timeout};
 
 use super::{all, execute, failed, named, rows};
 use crate::{Row, Statement, StoreError, Value};
 
 /// Statements of one group.
 const GROUP: usize = 64;
+
+/// How long an answer is waited for. These statements find their rows by keys: a connection that
+/// says nothing for so long has died without a word (a wall between forgot it, the server's machine
+/// is gone), which TCP may find out a quarter of an hour later, while everybody waits behind it.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection waits for the next group. Then it is the pool's, which ends what nobody
+/// uses before a wall between forgets it.
+const KEPT: Duration = Duration::from_secs(60);
 
 enum Job {
     Ask(Vec<Value>, oneshot::Sender<Result<Vec<Row>, StoreError>>),
@@ -130,7 +141,8 @@ impl Together {
     pub(super) fn start(pool: &PgPool, workers: u32, attempts: u32) -> Self {
         let shared = Arc::new(Shared::default());
         for _ in 0..workers {
-            let worker = Worker { pool: pool.clone(), attempts, connection: None };
+            let pool = pool.clone();
+            let worker = Worker { pool, attempts, connection: None, silent: false };
             tokio::spawn(worker.run(shared.clone()));
         }
         Self(Arc::new(Handle(shared)))
@@ -157,6 +169,10 @@ impl Together {
     }
 }
 
+fn silence(statement: &Statement) -> StoreError {
+    StoreError::Database(format!("{}: the server says nothing", statement.name))
+}
+
 fn gone(statement: &Statement) -> StoreError {
     StoreError::Database(format!("{}: nobody runs it", statement.name))
 }
@@ -166,12 +182,15 @@ struct Worker {
     attempts: u32,
     /// Kept from group to group: a pool would ask whether it lives each time it comes back.
     connection: Option<PoolConnection<Postgres>>,
+    /// Nothing was said to one of this group.
+    silent: bool,
 }
 
 impl Worker {
     async fn run(mut self, shared: Arc<Shared>) {
-        while let Some(Group { statement, mut jobs }) = shared.take().await {
+        while let Some(Group { statement, mut jobs }) = self.next(&shared).await {
             jobs.sort_by(in_order);
+            self.silent = false;
             if let Some(text) = statement.together.filter(|_| jobs.len() > 1)
                 && self.connected().await.is_ok()
                 && let Ok(answers) = self.together(statement, text, &jobs).await
@@ -182,6 +201,12 @@ impl Worker {
             }
             // One alone, or a group in which one failed: that one's fault is not the others'.
             while let Some(job) = jobs.pop() {
+                if self.silent {
+                    jobs.push(job);
+                    jobs.drain(..).for_each(|job| job.fail(silence(statement)));
+                    // The next group finds out on a new connection whether the server is away.
+                    break;
+                }
                 if let Err(cause) = self.connected().await {
                     let cause = format!("{}: {cause}", statement.name);
                     jobs.push(job);
@@ -199,6 +224,16 @@ impl Worker {
         }
     }
 
+    async fn next(&mut self, shared: &Shared) -> Option<Group> {
+        if self.connection.is_some() {
+            if let Ok(taken) = timeout(KEPT, shared.take()).await {
+                return taken;
+            }
+            self.connection = None;
+        }
+        shared.take().await
+    }
+
     async fn connected(&mut self) -> Result<&mut PoolConnection<Postgres>, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -207,8 +242,18 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
-    /// A connection that broke is not used again.
-    fn seen<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// A connection that broke is not used again, nor one that says nothing.
+    fn seen<T>(
+        &mut self,
+        statement: &'static Statement,
+        outcome: Result<Result<T, StoreError>, Elapsed>,
+    ) -> Result<T, StoreError> {
+        let Ok(outcome) = outcome else {
+            self.silent = true;
+            // Given back, it would keep its place in the pool until it has answered.
+            drop(self.connection.take().map(PoolConnection::detach));
+            return Err(silence(statement));
+        };
         if matches!(outcome, Err(StoreError::Retry)) {
             self.connection = None;
         }
@@ -222,8 +267,10 @@ impl Worker {
         jobs: &[Job],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         let connection = self.connected().await?;
-        let found = sqlx::query_with(text, arguments(jobs)?).fetch_all(&mut **connection).await;
-        let found = self.seen(found.map_err(|cause| named(statement, cause)))?;
+        let found = sqlx::query_with(text, arguments(jobs)?).fetch_all(&mut **connection);
+        let found = timeout(SILENCE, found).await;
+        let found = self
+            .seen(statement, found.map(|found| found.map_err(|cause| named(statement, cause))))?;
         let mut answers: Vec<Vec<Row>> = jobs.iter().map(|_| Vec::new()).collect();
         for (found, row) in found.iter().zip(rows(statement, &found, 1)?) {
             let asked: i64 = found.try_get(0).map_err(|cause| named(statement, cause))?;
@@ -240,8 +287,9 @@ impl Worker {
     ) -> Result<Vec<Row>, StoreError> {
         let mut attempt = 1;
         loop {
-            let outcome = all(&mut **self.connected().await?, statement, args).await;
-            match self.seen(outcome) {
+            let answer = all(&mut **self.connected().await?, statement, args);
+            let answer = timeout(SILENCE, answer).await;
+            match self.seen(statement, answer) {
                 Err(StoreError::Retry) if attempt < self.attempts => attempt += 1,
                 outcome => return outcome,
             }
@@ -256,8 +304,9 @@ impl Worker {
     ) -> Result<u64, StoreError> {
         let mut attempt = 1;
         loop {
-            let outcome = execute(&mut **self.connected().await?, statement, args).await;
-            match self.seen(outcome) {
+            let answer = execute(&mut **self.connected().await?, statement, args);
+            let answer = timeout(SILENCE, answer).await;
+            match self.seen(statement, answer) {
                 Err(StoreError::Retry) if attempt < self.attempts => attempt += 1,
                 outcome => return outcome,
             }

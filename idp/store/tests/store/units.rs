@@ -298,6 +298,59 @@ async fn a_server_that_is_away_is_said_to_all_at_once() {
     tokio::time::timeout(std::time::Duration::from_secs(60), all).await.unwrap();
 }
 
+/// A way to a server on which nothing comes through any more, though nobody has hung up: a wall
+/// between forgot the connections, or the machine lost its power. What is opened later comes
+/// through.
+async fn silent(to: String) -> (u16, tokio::sync::watch::Sender<bool>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (fall, fallen) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+            let mut fallen = fallen.clone();
+            fallen.mark_unchanged();
+            tokio::spawn(async move {
+                let fell = tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                    fell = fallen.changed() => fell.is_ok(),
+                };
+                if fell {
+                    std::future::pending::<()>().await;
+                }
+            });
+        }
+    });
+    (port, fall)
+}
+
+/// A connection that has died without a word holds up neither who asked on it nor who comes after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_fell_silent_holds_nobody_up() {
+    let Some(server) = crate::engines::server() else { return };
+    let url = idp_store::testing::fresh_postgres_url(&server).await.unwrap();
+    let (address, name) = url.split_once("://").unwrap().1.rsplit_once('/').unwrap();
+    let (user, host) = address.rsplit_once('@').unwrap();
+    let (port, fall) = silent(host.to_owned()).await;
+    let url = format!("postgres://{user}@127.0.0.1:{port}/{name}");
+    let options = idp_store::Options { url, connections: 4, vault: crate::engines::vault() };
+    let db = idp_store::Db::open(options).await.unwrap();
+    let ask = |n: i64| db.ask(&ONE, args![n].to_vec());
+    let once = |id: &str| db.once("once", &ONCE, args![id, 1_i64].to_vec());
+    let (one, two, three, first) = tokio::join!(ask(1), ask(2), ask(3), once("a"));
+    assert_eq!((one.unwrap().len(), two.unwrap().len(), three.unwrap().len()), (1, 1, 1));
+    assert_eq!(first.unwrap(), 1);
+    fall.send(true).unwrap();
+    // Who asks on a dead one may be told so; who asks then is served.
+    let asked =
+        async { while !matches!(tokio::join!(ask(1), ask(2), ask(3)), (Ok(_), Ok(_), Ok(_))) {} };
+    let kept = async { while once("b").await.is_err() {} };
+    let both = async { tokio::join!(asked, kept) };
+    tokio::time::timeout(std::time::Duration::from_secs(60), both).await.unwrap();
+    assert_eq!(once("b").await.unwrap(), 0);
+}
+
 async fn two_processes_share_a_file(fresh: Fresh) {
     let Some(directory) = &fresh.file else { return };
     let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());

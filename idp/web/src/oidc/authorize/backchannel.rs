@@ -10,7 +10,7 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
-use super::resume::{forgotten, grant};
+use super::resume::{by_consent, forgotten, grant, rests};
 use crate::flow::Flow;
 use crate::oidc::reply::Failure;
 use crate::oidc::subject;
@@ -22,6 +22,7 @@ struct Allowed {
     request: String,
     ping: String,
     session: String,
+    by_consent: bool,
     sector: String,
     sub: String,
     name: String,
@@ -46,6 +47,7 @@ pub(super) async fn allow(
         request: request.to_owned(),
         ping: state.ambient.id(),
         session: session.id.clone(),
+        by_consent: by_consent(flow, session),
         sector: subject::sector(&flow.client),
         sub: subject::of(state, &flow.client, &session.who),
         name: flow.client.client_name.clone(),
@@ -68,16 +70,16 @@ pub(super) async fn allow(
 }
 
 impl Allowed {
-    /// False if it was decided before, has expired, is another's, or the session has ended.
+    /// False if it was decided before, has expired, is another's, the session has ended or the
+    /// consent was withdrawn.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        let stands = idp_store::session::hold(tx, &self.session, now).await?;
         let asked = idp_store::backchannel::find(tx, &self.request).await?;
         // Only whom it means may allow it.
         let Some(asked) = asked.filter(|asked| asked.person_id == grant.person_id) else {
             return Ok(false);
         };
-        if !stands
+        if !rests(tx, grant, &self.session, self.by_consent).await?
             || !idp_store::flow::answer(tx, &self.flow_id, now).await?
             || !idp_store::backchannel::allow(tx, &self.request, &grant.id, now).await?
         {

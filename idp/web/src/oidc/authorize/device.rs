@@ -10,7 +10,7 @@ use idp_store::grant::Grant;
 use idp_store::{StoreError, Tx, audit};
 use serde_json::json;
 
-use super::resume::{forgotten, grant};
+use super::resume::{by_consent, forgotten, grant, rests};
 use crate::flow::Flow;
 use crate::oidc::device_authorization::LIFE;
 use crate::oidc::reply::Failure;
@@ -22,6 +22,7 @@ struct Allowed {
     flow_id: String,
     device: String,
     session: String,
+    by_consent: bool,
     sector: String,
     sub: String,
     name: String,
@@ -46,6 +47,7 @@ pub(super) async fn allow(
         flow_id: flow.id.clone(),
         device: device.to_owned(),
         session: session.id.clone(),
+        by_consent: by_consent(flow, session),
         sector: subject::sector(&flow.client),
         sub: subject::of(state, &flow.client, &session.who),
         name: flow.client.client_name.clone(),
@@ -67,11 +69,11 @@ pub(super) async fn allow(
 }
 
 impl Allowed {
-    /// False if it was decided before, has expired, or the session has ended.
+    /// False if it was decided before, has expired, the session has ended or the consent was
+    /// withdrawn.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        let stands = idp_store::session::hold(tx, &self.session, now).await?;
-        if !stands
+        if !rests(tx, grant, &self.session, self.by_consent).await?
             || !idp_store::flow::answer(tx, &self.flow_id, now).await?
             || !idp_store::device::allow(tx, &self.device, &grant.id, now).await?
         {

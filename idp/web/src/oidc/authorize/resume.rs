@@ -216,7 +216,7 @@ pub(in crate::oidc) async fn issue(
         sub: subject::of(state, &flow.client, &session.who),
         groups: flow.asks(),
         name: flow.client.client_name.clone(),
-        by_consent: flow.client.legal_basis.is_none() && matches!(session.who, Who::Citizen(_)),
+        by_consent: by_consent(flow, session),
         grant: grant.clone(),
         code: kind.code.then_some(code),
     });
@@ -264,6 +264,26 @@ async fn front(
     Ok(fields)
 }
 
+/// Whether something is given because the person allows it, not under a legal basis.
+pub(super) fn by_consent(flow: &Flow, session: &SignedIn) -> bool {
+    flow.client.legal_basis.is_none() && matches!(session.who, Who::Citizen(_))
+}
+
+/// Whether what a decision rests on stands, and does until the unit is over: a sign-out since it
+/// was made holds, and so does a withdrawal of the consent (attacks row 34).
+pub(super) async fn rests(
+    tx: &mut Tx,
+    grant: &Grant,
+    session: &str,
+    by_consent: bool,
+) -> Result<bool, StoreError> {
+    if !idp_store::session::hold(tx, session, grant.created_at).await? {
+        return Ok(false);
+    }
+    let (person, client) = (&grant.person_id, &grant.client_id);
+    Ok(!by_consent || idp_store::consent::hold(tx, person, client).await?)
+}
+
 pub(super) fn grant(state: &State, flow: &Flow, session: &SignedIn, reached: Reached) -> Grant {
     let (now, lifetimes) = (state.now(), state.settings.lifetimes);
     let lasts = if flow.client.may("refresh_token") {
@@ -304,7 +324,6 @@ struct Made {
     groups: Vec<String>,
     name: String,
     grant: Grant,
-    /// Whether it is given because the person allows it, not under a legal basis.
     by_consent: bool,
     /// None where tokens come from the front alone.
     code: Option<Code>,
@@ -315,14 +334,10 @@ impl Made {
     /// consent was withdrawn.
     async fn keep(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let (grant, now) = (&self.grant, self.grant.created_at);
-        // A sign-out since the decision was made holds: its session must still stand.
         let session = grant.session_id.as_deref().unwrap_or_default();
-        let stands = idp_store::session::hold(tx, session, now).await?;
-        // So does a withdrawal.
-        let (person, client) = (&grant.person_id, &grant.client_id);
-        let stands =
-            stands && (!self.by_consent || idp_store::consent::hold(tx, person, client).await?);
-        if !stands || !answered(tx, &self.flow_id, self.pushed.as_deref(), now).await? {
+        if !rests(tx, grant, session, self.by_consent).await?
+            || !answered(tx, &self.flow_id, self.pushed.as_deref(), now).await?
+        {
             return Ok(false);
         }
         idp_store::grant::create(tx, grant).await?;
@@ -332,6 +347,7 @@ impl Made {
         if grant.kind != "citizen" {
             return Ok(true);
         }
+        let person = &grant.person_id;
         idp_store::subject::remember(tx, &self.sector, &self.sub, person, now).await?;
         let details = json!({"client": grant.client_id, "name": self.name, "groups": self.groups});
         let actor = grant.client_id.clone();

@@ -1,10 +1,15 @@
 //! The JWT bearer grant (RFC 7523 §2.1): a partner comes back for a person who is absent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::StatusCode;
 use idp_domain::citizen::account::AccountState;
 use idp_protocol::assertion::GRANT;
 use idp_protocol::jose::{Algorithm, Signer, generate};
+use idp_store::{StoreError, Tx, Unit, account, args, audit, consent, statement};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::house::{Answer, BACK, Browser, House, ISSUER, SECRET, basic, claims, form, on_both};
 use crate::oidc::resource::{self, Call};
@@ -191,6 +196,81 @@ async fn attack_34_a_partner_of_another_name_asks_again(house: House) {
     partner.refused(&[]).await;
 }
 
+statement!(
+    SOMEBODY_WAITS,
+    // The one writer runs this unit to its end before it begins another.
+    "select 1 as n",
+    postgres: "select count(*) as n from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock'"
+);
+
+/// What takes back what a partner holds of the person.
+type End = for<'a> fn(&'a mut Tx, i64) -> Unit<'a, (), StoreError>;
+
+/// The end comes between the looks at consent and account and the end of the issuing.
+async fn ended_beside(partner: Arc<Partner>, end: End) -> Answer {
+    let (begun, answered) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (db, now) = (partner.house.state.db.clone(), partner.house.state.now());
+    let (held, done) = (begun.clone(), answered.clone());
+    let ending = tokio::spawn(async move {
+        let unit = db.write::<_, StoreError, _>("end", move |tx| {
+            let (held, done) = (held.clone(), done.clone());
+            Box::pin(async move {
+                let (actor, details) = ("self".to_owned(), json!({}));
+                let line = audit::Line { at: now, kind: "session_ended", actor, details };
+                // Whoever issues waits for this line before it writes its own.
+                audit::append(tx, "p1", line).await?;
+                held.notify_one();
+                while tx.one(&SOMEBODY_WAITS, args![]).await?.int("n")? == 0
+                    && !done.load(Ordering::SeqCst)
+                {}
+                end(tx, now).await
+            })
+        });
+        unit.await.unwrap();
+    });
+    begun.notified().await;
+    let made = partner.ask(&partner.assertion(&[]), &[]).await;
+    answered.store(true, Ordering::SeqCst);
+    ending.await.unwrap();
+    made
+}
+
+impl Partner {
+    async fn holds_nothing(&self, made: &Answer) {
+        if made.status == StatusCode::OK {
+            let token = made.json()["access_token"].as_str().unwrap().to_owned();
+            assert!(!self.opens(&token).await, "a grant outlived its end");
+        } else {
+            assert_eq!(made.error(), "invalid_grant");
+        }
+    }
+}
+
+async fn attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds(house: House) {
+    let partner = Arc::new(Partner::allowed(house).await);
+    let made = ended_beside(partner.clone(), |tx, now| {
+        Box::pin(async move { consent::withdraw(tx, "p1", "absent", now).await.map(drop) })
+    });
+    partner.holds_nothing(&made.await).await;
+    partner.refused(&[]).await;
+}
+
+async fn attack_26_a_freeze_beside_a_grant_for_the_absent_holds(house: House) {
+    let partner = Arc::new(Partner::allowed(house).await);
+    let made = ended_beside(partner.clone(), |tx, now| {
+        Box::pin(async move {
+            let (open, shut) = (AccountState::Active, AccountState::Frozen);
+            assert!(account::set_state(tx, "p1", open, shut).await?);
+            crate::session::end_all_in(tx, "p1", now).await
+        })
+    });
+    let made = made.await;
+    // Opened again, it does not come back.
+    partner.house.set_state(AccountState::Frozen, AccountState::Active).await;
+    partner.holds_nothing(&made).await;
+}
+
 async fn attack_26_for_a_frozen_account_no_partner_speaks(house: House) {
     let partner = Partner::allowed(house).await;
     let made = partner.ask(&partner.assertion(&[]), &[]).await.json();
@@ -205,5 +285,7 @@ on_both! {
     attack_16_an_assertion_for_a_person_is_used_once;
     attack_39_an_absent_person_gives_no_more_than_she_did;
     attack_34_a_partner_of_another_name_asks_again;
+    attack_34_a_withdrawal_beside_a_grant_for_the_absent_holds;
     attack_26_for_a_frozen_account_no_partner_speaks;
+    attack_26_a_freeze_beside_a_grant_for_the_absent_holds;
 }

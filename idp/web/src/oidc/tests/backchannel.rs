@@ -45,6 +45,12 @@ async fn poll(house: &House, id: &str) -> Answer {
 
 /// The person opens the list, the request, and decides.
 async fn decide(house: &House, browser: &mut Browser, choice: &str) -> Answer {
+    let onward = chosen(house, browser, choice).await;
+    browser.get(house, &onward).await
+}
+
+/// The same up to the decision; gives the address at which it ends.
+async fn chosen(house: &House, browser: &mut Browser, choice: &str) -> String {
     let list = browser.get(house, "/account/requests").await;
     let (_, rest) = list.body.split_once("data-request=\"").expect("nothing waits");
     let id = rest.split('"').next().unwrap().to_owned();
@@ -56,7 +62,7 @@ async fn decide(house: &House, browser: &mut Browser, choice: &str) -> Answer {
     let page = browser.get(house, &confirm).await;
     assert!(page.body.contains("窗口") && page.body.contains("1234"), "{}", page.body);
     let answer = browser.post(house, &confirm, &site, &[("consent", choice)]).await;
-    browser.get(house, answer.location()).await
+    answer.location().to_owned()
 }
 
 async fn ciba_10_the_person_allows_and_the_client_gets_its_tokens_once(house: House) {
@@ -103,6 +109,25 @@ async fn ciba_11_a_refusal_an_expiry_and_a_hurry_have_their_codes(house: House) 
     assert_eq!(pinged.status, StatusCode::OK, "{pinged:?}");
     house.wait(3_600_000);
     assert_eq!(poll(&house, short).await.error(), "expired_token", "and stays so");
+}
+
+/// The person takes her consent back between the decision and its end.
+async fn attack_34_a_withdrawal_beside_an_allowed_request_holds(house: House) {
+    with_client(&house).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let id = asked(&house).await;
+    let onward = chosen(&house, &mut browser, "allow").await;
+    house
+        .write(|tx| {
+            Box::pin(
+                async move { idp_store::consent::withdraw(tx, "p1", "desk", 1).await.map(drop) },
+            )
+        })
+        .await;
+    assert_eq!(browser.get(&house, &onward).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(poll(&house, &id).await.error(), "authorization_pending");
+    assert_eq!(decide(&house, &mut browser, "allow").await.status, StatusCode::OK);
+    assert_eq!(poll(&house, &id).await.status, StatusCode::OK);
 }
 
 async fn attack_08_another_client_cannot_redeem_it(house: House) {
@@ -329,6 +354,7 @@ on_both! {
     ciba_10_the_person_allows_and_the_client_gets_its_tokens_once;
     ciba_11_a_refusal_an_expiry_and_a_hurry_have_their_codes;
     attack_08_another_client_cannot_redeem_it;
+    attack_34_a_withdrawal_beside_an_allowed_request_holds;
     attack_29_a_hint_that_means_nobody_waits_like_any_other;
     attack_53_a_request_is_decided_by_whom_it_means;
     attack_26_a_frozen_account_gets_no_token_by_the_back_channel;

@@ -1,5 +1,7 @@
 //! Codes: what they are bound to and how they die (attacks rows 1–3, 5, 6, 8).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 
 use super::house::{Answer, BACK, Browser, CHALLENGE, House, SECRET, VERIFIER, basic};
@@ -159,6 +161,18 @@ async fn attack_08_a_code_is_of_no_use_to_another_client(house: House) {
     assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
 }
 
+/// Its id is the key of a row, half of it the time: only the secret opens it.
+async fn attack_08_a_code_of_another_secret_is_none(house: House) {
+    let code = Browser::signed_in(&house).await.code(&house, &[]).await;
+    let (kept, last) = code.split_at(code.len() - 1);
+    let other = format!("{kept}{}", if last == "A" { "B" } else { "A" });
+    assert_eq!(house.redeem(&other).await.error(), "invalid_grant");
+    assert_eq!(house.redeem(&code).await.status, StatusCode::OK);
+    // Nor is it a replay, which would end what came from it.
+    assert_eq!(house.redeem(&other).await.error(), "invalid_grant");
+    assert!(house.trail("p1").await.iter().all(|line| line.kind != "token_reused"));
+}
+
 async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
     let grant = ("grant_type", "authorization_code");
     assert_eq!(house.token(&[]).await.error(), "invalid_request");
@@ -177,6 +191,20 @@ async fn rfc_6749_5_2_each_fault_has_its_code_and_status(house: House) {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.error(), "invalid_client");
         assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    // PostgreSQL has no text with a NUL: whoever is named so is nobody, and no fault of ours.
+    let (head, body) = (r#"{"alg":"ES256"}"#, r#"{"iss":"a\u0000","sub":"a\u0000"}"#);
+    let nul = [head, body, "x"].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let asserted = [
+        grant,
+        ("client_assertion_type", idp_protocol::assertion::TYPE),
+        ("client_assertion", nul.as_str()),
+    ];
+    for (headers, fields) in [(vec![basic("a%00", SECRET)], &[grant][..]), (vec![], &asserted[..])]
+    {
+        let answer = house.post("/oauth2/token", &headers, fields).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+        assert_eq!(answer.error(), "invalid_client");
     }
     // Who knows the secret is told that another method is registered; nobody else is.
     let told = |answer: Answer| answer.body.contains("token_endpoint_auth_method");
@@ -197,5 +225,6 @@ super::house::on_both! {
     attack_06_pkce_binds_the_code_and_is_not_downgraded;
     a_public_client_redeems_with_pkce;
     attack_08_a_code_is_of_no_use_to_another_client;
+    attack_08_a_code_of_another_secret_is_none;
     rfc_6749_5_2_each_fault_has_its_code_and_status;
 }

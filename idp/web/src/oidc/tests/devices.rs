@@ -167,6 +167,21 @@ async fn rfc_8628_3_5_codes_end_and_are_their_clients(house: House) {
     assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
+/// The grant waits for its device a little longer than what is made of it lives.
+async fn attack_10_a_devices_refresh_token_has_an_end(house: House) {
+    registered(&house).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let (device_code, user_code) = codes(&house).await;
+    let page = enter(&house, &mut browser, &user_code).await;
+    decide(&house, &mut browser, &page, "yes").await;
+    let tokens = poll(&house, &device_code).await.json();
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let fields = [("grant_type", "refresh_token"), ("client_id", "tv"), ("refresh_token", refresh)];
+    house.wait(30 * 86_400_000);
+    let late = house.post("/oauth2/token", &[], &fields).await;
+    assert_eq!((late.status, late.error()), (StatusCode::BAD_REQUEST, "invalid_grant".to_owned()));
+}
+
 async fn rfc_8628_3_1_only_registered_clients_ask_for_what_they_may(house: House) {
     registered(&house).await;
     let refused = ask(&house, &[("scope", "identity")]).await;
@@ -273,6 +288,27 @@ async fn attack_31_no_device_is_allowed_silently_or_from_afar_unseen(house: Hous
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
+/// The person takes her consent back between the decision and its end.
+async fn attack_34_a_withdrawal_beside_an_allowed_device_holds(house: House) {
+    registered(&house).await;
+    let mut browser = Browser::signed_in(&house).await;
+    let (device_code, user_code) = codes(&house).await;
+    let page = enter(&house, &mut browser, &user_code).await;
+    let decided = browser.post(&house, &page, &[], &[("confirm", "yes")]).await;
+    house
+        .write(|tx| {
+            Box::pin(async move { idp_store::consent::withdraw(tx, "p1", "tv", 1).await.map(drop) })
+        })
+        .await;
+    let told = browser.get(&house, decided.location()).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    assert_eq!(poll_later(&house, &device_code).await, "authorization_pending");
+    // The very same page again, and this time she stays with it.
+    assert_eq!(decide(&house, &mut browser, &page, "yes").await.status, StatusCode::OK);
+    house.wait(6_000);
+    assert_eq!(poll(&house, &device_code).await.status, StatusCode::OK);
+}
+
 async fn poll_later(house: &House, device_code: &str) -> String {
     house.wait(6_000);
     poll(house, device_code).await.error()
@@ -321,8 +357,10 @@ async fn attack_32_user_codes_cannot_be_tried_out(house: House) {
 super::house::on_both! {
     rfc_8628_3_a_device_waits_is_allowed_and_signs_in;
     rfc_8628_3_5_codes_end_and_are_their_clients;
+    attack_10_a_devices_refresh_token_has_an_end;
     rfc_8628_3_1_only_registered_clients_ask_for_what_they_may;
     attack_26_a_device_gets_nothing_of_a_shut_account;
     attack_31_no_device_is_allowed_silently_or_from_afar_unseen;
     attack_32_user_codes_cannot_be_tried_out;
+    attack_34_a_withdrawal_beside_an_allowed_device_holds;
 }

@@ -1,7 +1,10 @@
 //! Refresh tokens (attacks rows 9, 10, 26, 48).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::StatusCode;
 use idp_domain::citizen::account::AccountState;
+use idp_store::{StoreError, args, statement};
 use serde_json::Value;
 
 use super::house::{Browser, House, SECRET, claims};
@@ -73,6 +76,55 @@ async fn attack_09_parallel_retries_get_one_successor(house: House) {
     assert_eq!(house.refresh(&successors[0]).await.status, StatusCode::OK);
 }
 
+statement!(
+    CUT,
+    // There is nobody to cut in an embedded database.
+    "select 1 as n",
+    postgres: "select count(pg_terminate_backend(pid)) as n from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid()"
+);
+
+/// Connections break under rotations: nobody is taken for a thief because of it, and a client that
+/// is told of a fault of ours asks again.
+async fn attack_09_a_rotation_whose_connection_broke_is_no_reuse(house: House) {
+    let house = std::sync::Arc::new(house);
+    let over = std::sync::Arc::new(AtomicBool::new(false));
+    let mut families = Vec::new();
+    for _ in 0..6 {
+        families.push(text(&tokens(&house).await, "refresh_token").to_owned());
+    }
+    let (db, done) = (house.state.db.clone(), over.clone());
+    let cutting = tokio::spawn(async move {
+        while !done.load(Ordering::Relaxed) {
+            let cut = db.read::<_, StoreError, _>("cut", |tx| {
+                Box::pin(async move { tx.all(&CUT, args![]).await })
+            });
+            let _ = cut.await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let chains = families.into_iter().map(|mut token| {
+        let house = house.clone();
+        tokio::spawn(async move {
+            let mut rotated = 0;
+            while rotated < 20 {
+                let answer = house.refresh(&token).await;
+                if answer.status == StatusCode::OK {
+                    text(&answer.json(), "refresh_token").clone_into(&mut token);
+                    rotated += 1;
+                } else {
+                    assert_eq!(answer.error(), "server_error", "after {rotated}");
+                }
+            }
+        })
+    });
+    for chain in chains.collect::<Vec<_>>() {
+        chain.await.unwrap();
+    }
+    over.store(true, Ordering::Relaxed);
+    cutting.await.unwrap();
+}
+
 async fn attack_10_absolute_expiry_scope_and_client_hold(house: House) {
     let first = tokens(&house).await;
     let first = text(&first, "refresh_token");
@@ -116,6 +168,15 @@ async fn attack_10_what_the_registration_loses_is_refreshed_no_more(house: House
     house.state.clients.forget();
     let after = house.refresh(text(&narrow, "refresh_token")).await.json();
     assert_eq!(text(&after, "scope"), "openid profile");
+    let none = serde_json::json!({"client_id": "a", "redirect_uris": [super::house::BACK],
+        "grant_types": ["authorization_code", "refresh_token"], "scope": "cases"});
+    crate::clients::update(&house.state.db, &house.state.ambient, none).await.unwrap();
+    house.state.clients.forget();
+    let nothing = house.refresh(text(&after, "refresh_token")).await;
+    assert_eq!(
+        (nothing.status, nothing.error()),
+        (StatusCode::BAD_REQUEST, "invalid_grant".into())
+    );
 }
 
 async fn attack_09_a_reuse_is_told_to_the_person(house: House) {
@@ -172,6 +233,7 @@ super::house::on_both! {
     attack_09_a_retry_gets_the_same_answer_and_a_reuse_ends_the_family;
     attack_09_a_token_two_rotations_old_ends_the_family_at_once;
     attack_09_parallel_retries_get_one_successor;
+    attack_09_a_rotation_whose_connection_broke_is_no_reuse;
     attack_10_absolute_expiry_scope_and_client_hold;
     attack_10_what_the_registration_loses_is_refreshed_no_more;
     attack_09_a_reuse_is_told_to_the_person;

@@ -101,7 +101,13 @@ impl Turn {
         let allowed = match &self.client.legal_basis {
             Some(_) => self.most.clone(),
             None => {
-                let consent = consent::find(tx, &person, &self.client.client_id).await?;
+                let client = &self.client.client_id;
+                // Whoever takes it back at this moment waits for what is given, and ends it
+                // (attacks row 34).
+                if !consent::hold(tx, &person, client).await? {
+                    return Ok(Err(REFUSED));
+                }
+                let consent = consent::find(tx, &person, client).await?;
                 // Under another name she would be asked again (attacks row 34).
                 let face = flow::face(&self.client);
                 let consent = consent.filter(|consent| consent.client_name == face);
@@ -116,7 +122,7 @@ impl Turn {
         }
         let grant = self.grant(person, &scope);
         // Attacks row 26.
-        if !super::gate(tx, &grant).await? {
+        if idp_store::account::hold(tx, &grant.person_id).await?.is_err() {
             return Ok(Err(REFUSED));
         }
         idp_store::grant::create(tx, &grant).await?;

@@ -104,7 +104,7 @@ async fn take(
         // So far a refusal costs nothing: the client may ask better. Of two redemptions at once,
         // one finds it used at its next look (attacks row 2).
         let family = family.clone().filter(|_| open);
-        if !consumed(state, &code, &grant, family, now).await? {
+        if !consumed(state, client, &code, &grant, family, now).await? {
             continue;
         }
         // Attacks row 26: what an account could not give while it was shut, it does not give later.
@@ -119,12 +119,13 @@ async fn take(
 /// Takes the code and makes the refresh token; false if another was first.
 async fn consumed(
     state: &State,
+    client: &Client,
     code: &Code,
     grant: &Grant,
     family: Option<(&Token, Option<String>)>,
     now: i64,
 ) -> Result<bool, StoreError> {
-    let (id, client_id, grant_id) = (code.id.clone(), code.client_id.clone(), grant.id.clone());
+    let (id, client_id, grant_id) = (code.id.clone(), client.client_id.clone(), grant.id.clone());
     let until = grant.expires_at.min(now + state.settings.lifetimes.refresh_ms);
     let family = family.map(|(family, jkt)| (family.clone(), jkt));
     state
