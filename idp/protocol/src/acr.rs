@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
+use crate::parameters::Parameters;
+
 const PROOFING: &str = "urn:tongban:proofing:";
 const AUTH: &str = "urn:tongban:auth:";
 
@@ -54,6 +57,22 @@ pub fn wanted(acr_values: Option<&str>) -> Wanted {
         }
     }
     wanted
+}
+
+/// What a request wants, and where it names nothing what its client registered (OpenID Connect
+/// Registration §2, `default_acr_values`).
+#[must_use]
+pub fn wanted_of(client: &Client, parameters: &Parameters) -> Wanted {
+    match parameters.get("acr_values") {
+        Some(values) => wanted(Some(values)),
+        None => default(client),
+    }
+}
+
+/// What a client wants of each sign-in.
+#[must_use]
+pub fn default(client: &Client) -> Wanted {
+    wanted(Some(&client.default_acr_values.join(" ")))
 }
 
 impl Wanted {

@@ -215,7 +215,7 @@ pub fn check(
     let max_age = max_age(client, parameters).map_err(refuse)?;
     let claims =
         ClaimsRequest::parse(parameters.get("claims")).map_err(refuse)?.only(&client.scopes());
-    let acr = wanted(parameters, &claims).map_err(refuse)?;
+    let acr = wanted(client, parameters, &claims).map_err(refuse)?;
     let dpop_jkt = dpop_jkt(parameters).map_err(refuse)?;
     let text = |name: &str| parameters.get(name).map(str::to_owned);
     Ok(AuthorizationRequest {
@@ -316,10 +316,14 @@ fn max_age(client: &Client, parameters: &Parameters) -> Result<Option<i64>, Prot
 }
 
 /// `acr_values` is voluntary; `acr` in `claims` may be essential (OpenID Connect Core §5.5.1.1).
-fn wanted(parameters: &Parameters, claims: &ClaimsRequest) -> Result<Wanted, ProtocolError> {
+fn wanted(
+    client: &Client,
+    parameters: &Parameters,
+    claims: &ClaimsRequest,
+) -> Result<Wanted, ProtocolError> {
     let wish = match claims.id_token.get("acr") {
         Some(wish) if !wish.values.is_empty() => wish,
-        _ => return Ok(acr::wanted(parameters.get("acr_values"))),
+        _ => return Ok(acr::wanted_of(client, parameters)),
     };
     let wanted = acr::wanted(Some(&wish.values.join(" ")));
     // OpenID Connect Core §5.5.1.1: an essential acr that cannot be given is a failed sign-in.

@@ -166,7 +166,7 @@ pub fn check(
             .ok_or(refuse("The requested_expiry is no positive number."))?
             .min(LIFE),
     };
-    let acr = acr::wanted(parameters.get("acr_values"));
+    let acr = acr::wanted_of(client, parameters);
     Ok(Request { scope, targets, acr, hint, binding_message, life, notification_token })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::acr::Wanted;
+use crate::acr;
 use crate::authorize::{AuthorizationRequest, Prompt, ResponseMode, ResponseType};
 use crate::claims::ClaimsRequest;
 use crate::client::Client;
@@ -82,7 +82,7 @@ pub fn request(
         // Nothing that was allowed before allows another device (RFC 8628 §5.4; attacks row 31).
         prompt: Prompt { consent: true, ..Prompt::default() },
         max_age: client.default_max_age,
-        acr: Wanted::default(),
+        acr: acr::default(client),
         claims: ClaimsRequest::default(),
         ui_locales: None,
         login_hint: None,
@@ -144,6 +144,15 @@ mod tests {
             seen[ALPHABET.iter().position(|letter| *letter == code.as_bytes()[0]).unwrap()] += 1;
         }
         assert_eq!(seen, [12; 20]);
+    }
+
+    #[test]
+    fn registration_2_levels_that_a_client_always_wants_hold_at_a_device() {
+        let client = serde_json::json!({"client_id": "a", "grant_types": [GRANT],
+            "default_acr_values": ["urn:tongban:proofing:4"]});
+        let client = Client::from_json(client).unwrap();
+        let asked = request(&client, Scope::default(), Targets::default(), "d".to_owned());
+        assert_eq!(asked.acr.proofing, 4);
     }
 
     proptest! {

@@ -14,6 +14,10 @@ const LARGEST: usize = 64 * 1024;
 const RESOURCE: &str = "resource";
 const AUDIENCE: &str = "audience";
 
+/// What says where an error goes, and how.
+const ANSWERABLE: [&str; 5] =
+    ["client_id", "redirect_uri", "response_type", "response_mode", "state"];
+
 /// Decoded parameters in the order of their arrival, each name once but `resource` and `audience`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
@@ -67,6 +71,29 @@ impl Parameters {
             found.push((name, value));
         }
         Ok(Self(found))
+    }
+
+    /// What a request that cannot be read says of where its error goes (RFC 6749 §4.1.2.1): of the
+    /// parameters that matter for that, those that stand there once and can be read. None if it does
+    /// not say once which client it is and where it is answered.
+    #[must_use]
+    pub fn answerable(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > LARGEST {
+            return None;
+        }
+        let mut found: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(bytes) {
+            if ANSWERABLE.contains(&&*name) {
+                found.push((name.into_owned(), value.into_owned()));
+            }
+        }
+        let once = |wanted: &str| found.iter().filter(|(name, _)| name == wanted).count() == 1;
+        let kept = ANSWERABLE.iter().filter(|name| once(name));
+        let kept = kept.filter_map(|wanted| found.iter().find(|(name, _)| name == wanted));
+        // Each alone: a state that cannot be read takes nothing else with it.
+        let kept = kept.filter(|&pair| Self::from_pairs([pair.clone()]).is_ok()).cloned();
+        let read = Self(kept.collect());
+        (read.get("client_id").is_some() && read.get("redirect_uri").is_some()).then_some(read)
     }
 
     /// The resources that are asked for (RFC 8707 §2), in order.
@@ -123,6 +150,30 @@ mod tests {
         let parameters = Parameters::parse(b"a=&b=x+y").unwrap();
         assert_eq!(parameters.get("a"), None);
         assert_eq!(parameters.get("b"), Some("x y"));
+    }
+
+    #[test]
+    fn rfc_6749_4_1_2_1_what_cannot_be_read_may_still_say_where_its_error_goes() {
+        let read = |text: &str| Parameters::answerable(text.as_bytes());
+        let whole = read("client_id=a&redirect_uri=https://a/&state=x&nonce=1&nonce=2").unwrap();
+        assert_eq!(whole.get("state"), Some("x"));
+        let state = |text: &str| read(text).unwrap().get("state").map(str::to_owned);
+        assert_eq!(state("client_id=a&redirect_uri=b&state=x&state=x"), None);
+        assert_eq!(state("client_id=a&redirect_uri=b&state=%ff"), None);
+        assert_eq!(state(&format!("client_id=a&redirect_uri=b&state={}", "x".repeat(9000))), None);
+        for nowhere in [
+            "client_id=a&client_id=a&redirect_uri=b",
+            "client_id=a&redirect_uri=b&redirect_uri=b",
+            "client_id=a&redirect_uri=b&redirect_uri=",
+            "client_id=a&state=x",
+            "client_id=a&redirect_uri=",
+            "client_id=a&redirect_uri=%00",
+            "",
+        ] {
+            assert_eq!(read(nowhere), None, "{nowhere}");
+        }
+        let large = format!("client_id=a&redirect_uri=b&x={}", "x".repeat(70_000));
+        assert_eq!(read(&large), None);
     }
 
     #[test]

@@ -109,6 +109,13 @@ pub fn is_local(uri: &str) -> bool {
     }
 }
 
+/// Whether any program on the person's device may receive what is sent there by claiming the
+/// address' scheme (RFC 8252 §8.4).
+#[must_use]
+pub fn is_private_use(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|uri| !matches!(uri.scheme(), "https" | "http"))
+}
+
 /// Adds parameters to a registered address and leaves what it has (RFC 6749 §3.1.2).
 #[must_use]
 pub fn with_query(uri: &str, fields: &[(String, String)]) -> String {

@@ -10,7 +10,8 @@ use idp_domain::ambient;
 use idp_domain::consent::{Asked, Given};
 use idp_protocol::ErrorCode;
 use idp_protocol::authorize::AuthorizationRequest;
-use idp_protocol::client::Client;
+use idp_protocol::client::{ApplicationType, Client};
+use idp_protocol::redirect_uri;
 use idp_store::consent::Consent;
 use idp_store::flow::Stored;
 use idp_store::throttle::{self, Passed};
@@ -54,6 +55,15 @@ impl Flow {
     pub(crate) fn asked(&self) -> Asked {
         Asked::new(&self.request.scope, &self.request.claims)
             .with_details(&self.request.authorization_details)
+    }
+
+    /// Whether any program on the person's device may stand behind the request: one without
+    /// credentials that is answered where any of them may listen (RFC 8252 §8.6).
+    pub(crate) fn anybodys(&self) -> bool {
+        let (uri, client) = (&self.request.redirect_uri, &self.client);
+        let native = client.application_type == ApplicationType::Native;
+        client.is_public()
+            && (redirect_uri::is_private_use(uri) || native && redirect_uri::is_local(uri))
     }
 
     /// Where a page goes when it is done.

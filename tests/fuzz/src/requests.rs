@@ -37,6 +37,13 @@ fn clients() -> &'static [Client] {
 
 /// A query or a form: what is read is written and read again as the same.
 pub(crate) fn parameters(bytes: &[u8]) {
+    if let Some(read) = Parameters::answerable(bytes) {
+        assert!(read.get("client_id").is_some() && read.get("redirect_uri").is_some());
+        let mut names: Vec<&str> = read.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), read.iter().count(), "each once");
+    }
     let Ok(read) = Parameters::parse(bytes) else { return };
     assert!(read.iter().count() <= 64);
     let again = Parameters::parse(read.encode().as_bytes());

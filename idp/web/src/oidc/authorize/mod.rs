@@ -10,6 +10,7 @@ pub(crate) mod resume;
 
 use axum::extract;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 use idp_protocol::authorize::{self, Arrival, AuthorizationRequest, Refusal, ResponseMode};
 use idp_protocol::client::Client;
@@ -34,7 +35,7 @@ pub(crate) async fn by_get(
     let query = uri.query().unwrap_or_default();
     match Parameters::parse(query.as_bytes()) {
         Ok(parameters) => respond(&state, &headers, &network, &parameters).await,
-        Err(error) => Failure::from(error).page(&state, &headers),
+        Err(error) => unread(&state, &headers, query.as_bytes(), error).await,
     }
 }
 
@@ -46,9 +47,30 @@ pub(crate) async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let sent = body.as_ref().map(Bytes::clone).unwrap_or_default();
     match request::form(&headers, body) {
         Ok(parameters) => respond(&state, &headers, &network, &parameters).await,
+        Err(Failure::Protocol(error)) => unread(&state, &headers, &sent, error).await,
         Err(failure) => failure.page(&state, &headers),
+    }
+}
+
+/// RFC 6749 §4.1.2.1: told to the client, where client and address are beyond doubt (attacks row
+/// 18). Nothing is fetched for it.
+async fn unread(state: &State, headers: &HeaderMap, sent: &[u8], error: ProtocolError) -> Response {
+    let told = async {
+        let parameters = Parameters::answerable(sent)?;
+        let known = state.clients.find(state, parameters.get("client_id")?).await.ok()??;
+        let client = &known.client;
+        let redirect_uri = authorize::redirect_uri(client, &parameters).ok()?;
+        let (mode, given) = (ResponseMode::guessed(&parameters), parameters.get("state"));
+        let given = given.map(str::to_owned);
+        let place = answer::Place { client, redirect_uri: &redirect_uri, mode, state: given };
+        answer::error(state, headers, &place, &error).await.ok()
+    };
+    match told.await {
+        Some(response) => response,
+        None => Failure::from(error.clone()).page(state, headers),
     }
 }
 

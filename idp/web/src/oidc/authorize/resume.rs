@@ -157,6 +157,8 @@ async fn facts(state: &State, flow: &Flow, session: &SignedIn) -> Result<Facts, 
     let (client, asked) = (&flow.client, flow.asked());
     // A silent request asks nobody: there the consent that stands has to do (Core §3.1.2.1).
     let afresh = client.rules().asks_each_time && !flow.request.prompt.none;
+    // RFC 8252 §8.6: there nobody can be sure who asks, silently least of all.
+    let afresh = afresh || flow.anybodys();
     let (proofing, gate, allowed) = match &session.who {
         Who::Staff(id) => {
             let active = claims::staff(state, id).await?.is_some_and(|staff| staff.active);

@@ -87,7 +87,7 @@ async fn attack_42_a_request_is_bounded(house: House) {
     assert_eq!(answer.query()["error"], "invalid_scope");
     let long = "x".repeat(9_000);
     let answer = browser.authorize(&house, &[("nonce", &long)]).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.query()["error"], "invalid_request");
     let many: Vec<(String, &str)> = (0..70).map(|n| (format!("p{n}"), "1")).collect();
     let many: Vec<(&str, &str)> =
         many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
@@ -126,6 +126,45 @@ async fn a_browser_with_many_tabs_forgets_the_oldest(house: House) {
     assert_eq!(browser.0.len(), 10);
 }
 
+async fn rfc_6749_4_1_2_1_a_request_that_cannot_be_read_is_answered_where_it_belongs(house: House) {
+    let right = form(&[("client_id", "a"), ("redirect_uri", BACK), ("response_type", "code")]);
+    let mut browser = Browser::default();
+    let long = format!("x={}", "x".repeat(9000));
+    let many: String = (0..70).map(|n| format!("&p{n}=1")).collect();
+    for more in ["nonce=a&nonce=b", "scope=openid&scope=openid", "x=%ff", "x=%00", &long, &many] {
+        let query = format!("{right}&state=s%20t&{more}");
+        let answer = browser.get(&house, &format!("/oauth2/authorize?{query}")).await;
+        let sent = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let posted = house.send(Method::POST, "/oauth2/authorize", &sent, &query).await;
+        for answer in [answer, posted] {
+            assert!(answer.location().starts_with(&format!("{BACK}?")), "{answer:?}");
+            let told = answer.query();
+            assert_eq!(
+                (told["error"].as_str(), told["state"].as_str()),
+                ("invalid_request", "s t")
+            );
+            assert_eq!(told["iss"], ISSUER);
+        }
+    }
+    let state = browser.get(&house, &format!("/oauth2/authorize?{right}&state=s&state=t")).await;
+    assert!(!state.query().contains_key("state"), "which of two, nobody knows");
+    let fragment = right.replace("=code", "=code&response_mode=fragment&nonce=a&nonce=b");
+    let answer = browser.get(&house, &format!("/oauth2/authorize?{fragment}")).await;
+    assert!(answer.location().starts_with(&format!("{BACK}#")), "{answer:?}");
+    // Attacks row 18: to nobody else.
+    for wrong in [
+        format!("{right}&redirect_uri=https://evil.example/"),
+        format!("{right}&client_id=b"),
+        right.replace("client_id=a", "client_id=nobody&x=1&x=2"),
+        form(&[("client_id", "a"), ("redirect_uri", "https://evil.example/")]) + "&x=1&x=2",
+        "client_id=a&response_type=code&x=1&x=2".to_owned(),
+    ] {
+        let answer = browser.get(&house, &format!("/oauth2/authorize?{wrong}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(!answer.headers.contains_key("location"));
+    }
+}
+
 super::house::on_both! {
     attack_04_and_18_nothing_is_sent_to_an_address_that_is_not_registered;
     a_registered_query_is_kept;
@@ -134,4 +173,5 @@ super::house::on_both! {
     attack_36_nothing_secret_is_taken_from_an_address;
     attack_42_a_request_is_bounded;
     a_browser_with_many_tabs_forgets_the_oldest;
+    rfc_6749_4_1_2_1_a_request_that_cannot_be_read_is_answered_where_it_belongs;
 }

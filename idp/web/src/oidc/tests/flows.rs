@@ -5,7 +5,7 @@ use idp_protocol::jose::Algorithm;
 use idp_protocol::jose::half_hash;
 use serde_json::json;
 
-use super::house::{BACK, Browser, House, ISSUER, SECRET, claims};
+use super::house::{BACK, Browser, CHALLENGE, House, ISSUER, SECRET, claims};
 use crate::session::{self, NewSession, Who};
 use crate::{clients, flow};
 
@@ -345,6 +345,56 @@ async fn officers_are_met_by_the_hall_only(house: House) {
     }
 }
 
+async fn registration_2_levels_that_a_client_always_wants_are_wanted(house: House) {
+    let values = ["urn:tongban:proofing:4", "urn:tongban:auth:1"];
+    house
+        .register(json!({"client_id": "floor", "redirect_uris": [BACK], "scope": "openid",
+            "legal_basis": "law", "default_acr_values": values}))
+        .await;
+    let mut browser = Browser::signed_in(&house).await;
+    let stopped = browser.authorize(&house, &[("client_id", "floor"), ("scope", "openid")]).await;
+    assert!(stopped.location().starts_with("/stepup?flow="), "{stopped:?}");
+    let named = [("client_id", "floor"), ("scope", "openid"), ("acr_values", "urn:tongban:auth:1")];
+    let answer = browser.authorize(&house, &named).await.query();
+    assert!(answer.contains_key("code"), "a request says for itself what it wants: {answer:?}");
+}
+
+async fn rfc_8252_8_6_where_any_program_may_listen_the_person_is_asked_each_time(house: House) {
+    let (scheme, local) = ("com.example.app:/cb", "http://127.0.0.1:49152/cb");
+    for (id, kind, method, uri, asked) in [
+        ("scheme", "web", "none", scheme, true),
+        ("native", "native", "none", local, true),
+        // A developer's page, and one whose secret tells it from others.
+        ("page", "web", "none", local, false),
+        ("secret", "native", "client_secret_basic", local, false),
+    ] {
+        house
+            .register(json!({"client_id": id, "application_type": kind, "redirect_uris": [uri],
+                "token_endpoint_auth_method": method, "scope": "openid profile"}))
+            .await;
+        let mut browser = Browser::signed_in(&house).await;
+        let request = [
+            ("client_id", id),
+            ("redirect_uri", uri),
+            ("scope", "openid profile"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        let site = [("origin", ISSUER.to_owned())];
+        let page = browser.authorize(&house, &request).await.location().to_owned();
+        assert!(page.starts_with("/consent?flow="), "{id}: {page}");
+        let back = browser.post(&house, &page, &site, &[("consent", "allow")]).await;
+        let answer = browser.get(&house, back.location()).await;
+        assert!(answer.query().contains_key("code"), "{id}: {answer:?}");
+        let again = browser.authorize(&house, &request).await;
+        assert_eq!(again.location().starts_with("/consent?flow="), asked, "{id}: {again:?}");
+        let silent = [&request[..], &[("prompt", "none")]].concat();
+        let silent = browser.authorize(&house, &silent).await.query();
+        let error = asked.then(|| "consent_required".to_owned());
+        assert_eq!(silent.get("error").cloned(), error, "{id}: {silent:?}");
+    }
+}
+
 super::house::on_both! {
     core_3_1_the_line_from_request_to_userinfo;
     core_3_1_2_1_post_from_another_site_works_and_keeps_the_session;
@@ -359,4 +409,6 @@ super::house::on_both! {
     core_8_1_two_partners_cannot_join_their_lists;
     form_post_1_answers_and_errors_travel_in_the_body;
     officers_are_met_by_the_hall_only;
+    registration_2_levels_that_a_client_always_wants_are_wanted;
+    rfc_8252_8_6_where_any_program_may_listen_the_person_is_asked_each_time;
 }

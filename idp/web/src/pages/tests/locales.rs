@@ -83,6 +83,7 @@ fn every_sentence_is_well_formed_in_both_languages() {
                 ("sent", "1"),
                 ("known", "1"),
                 ("host", "1"),
+                ("uri", "1"),
             ];
             let sentence = lang.with(&key, &args);
             assert!(sentence != key && !sentence.contains('{'), "{key}");
