@@ -203,6 +203,10 @@ pub struct Client {
     /// Resources, besides our own, for which it may have tokens (RFC 8707 §2); the operator's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// Resources that it is: whether a token for one of them stands, introspection tells it (RFC
+    /// 7662 §1); the operator's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspects: Vec<String>,
     /// Clients that may act with its tokens (RFC 8693 §4.4); the operator's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_act: Vec<String>,

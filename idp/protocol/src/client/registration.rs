@@ -11,9 +11,10 @@ use crate::metadata::Offer;
 use crate::scope::Scope;
 
 /// Members that only the operator gives: whose house the client is of, under which sector it knows
-/// people, for whose resources it has tokens, who acts with them. What a client says of them is left out, as RFC 7591
-/// §2 lets a server do with any member.
-const OPERATORS: &[&str] = &["legal_basis", "sector", "sector_identifier", "resources", "may_act"];
+/// people, for whose resources it has tokens, whose it learns of, who acts with them. What a client
+/// says of them is left out, as RFC 7591 §2 lets a server do with any member.
+const OPERATORS: &[&str] =
+    &["legal_basis", "sector", "sector_identifier", "resources", "introspects", "may_act"];
 /// Grants that only the operator gives.
 const OPERATORS_GRANTS: [&str; 2] = [crate::exchange::GRANT, crate::assertion::GRANT];
 /// Members of our answers, which a client sends back (RFC 7592 §2.2).
@@ -140,7 +141,11 @@ fn keep(members: &mut Map<String, Value>, before: &Client) {
             members.insert(name.to_owned(), json!(value));
         }
     }
-    for (name, list) in [("resources", &before.resources), ("may_act", &before.may_act)] {
+    for (name, list) in [
+        ("resources", &before.resources),
+        ("introspects", &before.introspects),
+        ("may_act", &before.may_act),
+    ] {
         if !list.is_empty() {
             members.insert(name.to_owned(), json!(list));
         }
@@ -209,12 +214,14 @@ mod tests {
         let all = json!({"extra": {"deep": [1]}, "client_id": "mine", "client_secret": "s",
             "tos_uri": null, "legal_basis": "x", "sector": "other.example",
             "sector_identifier": "other.example", "resources": ["https://r.example"],
+            "introspects": ["https://r.example"],
             "may_act": ["other"]});
         let client = read(&sent(all), VOUCHED).unwrap();
         assert_eq!(client.client_id, "");
         assert_eq!(client.legal_basis, None);
         assert_eq!(client.sector().as_deref(), Some("a.example"));
         assert!(client.resources.is_empty() && client.may_act.is_empty());
+        assert!(client.introspects.is_empty());
     }
 
     #[test]
@@ -276,6 +283,7 @@ mod tests {
         before.legal_basis = Some("operator".to_owned());
         before.sector = Some("s.example".to_owned());
         before.resources = vec!["https://r.example".to_owned()];
+        before.introspects = before.resources.clone();
         before.may_act = vec!["s".to_owned()];
         before.scope = "openid cases".to_owned();
         let standing = Standing { vouched: false, before: Some(&before) };
@@ -290,6 +298,7 @@ mod tests {
         assert_eq!(after.legal_basis.as_deref(), Some("operator"));
         assert_eq!(after.sector.as_deref(), Some("s.example"));
         assert_eq!(after.resources, ["https://r.example"]);
+        assert_eq!(after.introspects, ["https://r.example"]);
         assert_eq!(after.may_act, ["s"]);
         assert!(shown(&after).get("may_act").is_none());
         assert_eq!(after.scope, "openid cases");

@@ -17,6 +17,14 @@ impl Client {
         if !self.resources.iter().all(|resource| target::nameable(resource)) {
             faults.push("`resources`: absolute URIs without a fragment.".to_owned());
         }
+        let named = self.introspects.iter().all(|resource| target::nameable(resource));
+        if self.introspects.len() > MOST || !named {
+            faults.push("`introspects`: absolute URIs without a fragment.".to_owned());
+        }
+        // RFC 7662 §4: whoever could ask without credentials could test stolen tokens.
+        if self.is_public() && !self.introspects.is_empty() {
+            faults.push("`introspects`: the client needs credentials.".to_owned());
+        }
         // RFC 8693 §4.4.
         let id = |id: &String| (1..=200).contains(&id.len()) && *id != self.client_id;
         if self.may_act.len() > MOST || !self.may_act.iter().all(id) {
@@ -52,6 +60,17 @@ mod tests {
         }
         let many: Vec<String> = (0..33).map(|n| format!("urn:a:{n}")).collect();
         assert_eq!(faults(json!({"resources": many})).len(), 1);
+    }
+
+    #[test]
+    fn rfc_7662_4_who_introspects_for_a_resource_has_credentials_and_names_it() {
+        assert!(faults(json!({"introspects": ["https://api.example"]})).is_empty());
+        let public = json!({"introspects": ["https://api.example"],
+            "token_endpoint_auth_method": "none"});
+        assert_eq!(faults(public).len(), 1);
+        assert_eq!(faults(json!({"introspects": ["api"]})).len(), 1);
+        let many: Vec<String> = (0..33).map(|n| format!("urn:a:{n}")).collect();
+        assert_eq!(faults(json!({"introspects": many})).len(), 1);
     }
 
     #[test]

@@ -96,8 +96,11 @@ async fn access_token(
 ) -> Result<Option<Value>, StoreError> {
     let Some(access) = bearer::issued(state, text).await? else { return Ok(None) };
     // RFC 7662 §4: a client sees its own tokens. Another's would tell it the subject by which the
-    // other knows the person, and two partners could join their lists.
-    if access.client_id != caller.client_id {
+    // other knows the person, and two partners could join their lists. An interface sees those that
+    // are for it: it reads all of them anyway, and can learn here alone that one was taken back.
+    let issuer = &state.settings.issuer;
+    let its = |resource: &String| resource != issuer && access.aud.has(resource);
+    if access.client_id != caller.client_id && !caller.introspects.iter().any(its) {
         return Ok(None);
     }
     if matches!(bearer::stands(state, &access).await?, Stands::No) {

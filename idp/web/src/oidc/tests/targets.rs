@@ -297,6 +297,36 @@ async fn what_the_operator_takes_back_is_not_refreshed(house: House) {
     assert_eq!(refresh(&house, &only, &[]).await.error(), "invalid_target");
 }
 
+async fn rfc_7662_1_an_interface_learns_whether_a_token_for_it_stands(house: House) {
+    partner(&house, true).await;
+    for (id, introspects) in [("api", json!([API])), ("ours", json!([ISSUER])), ("none", json!([]))]
+    {
+        house
+            .register(json!({"client_id": id, "client_secret": SECRET, "scope": "",
+                "grant_types": ["client_credentials"], "introspects": introspects}))
+            .await;
+    }
+    let active = async |id: &str, token: &str| {
+        let asker = [basic(id, SECRET)];
+        let answer = house.post("/oauth2/introspect", &asker, &[("token", token)]).await.json();
+        assert!(answer["active"] == false || answer["client_id"] == "r", "{answer}");
+        answer["active"] == true
+    };
+    let asked = [("scope", "openid profile"), ("resource", API), ("resource", ISSUER)];
+    let both = redeem(&house, &asked, &[]).await.json();
+    let theirs = refresh(&house, &both, &[("resource", API)]).await.json();
+    let elsewhere = refresh(&house, &theirs, &[("resource", ISSUER)]).await.json();
+    assert!(active("api", access(&theirs)).await && active("api", access(&both)).await);
+    assert!(!active("api", access(&elsewhere)).await, "for another");
+    assert!(!active("api", elsewhere["refresh_token"].as_str().unwrap()).await);
+    // Who is this provider, no registration says.
+    assert!(!active("ours", access(&both)).await && !active("none", access(&both)).await);
+    let gone = [("token", access(&theirs))];
+    let revoked = house.post("/oauth2/revoke", &[basic("r", SECRET)], &gone).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    assert!(!active("api", access(&theirs)).await, "it learns that it was taken back");
+}
+
 on_both! {
     rfc_8707_2_a_token_is_for_the_resources_that_were_asked_for;
     rfc_8707_3_a_token_for_another_resource_opens_nothing_here;
@@ -306,4 +336,5 @@ on_both! {
     attack_39_details_never_widen;
     attack_34_a_person_allows_details_by_name;
     what_the_operator_takes_back_is_not_refreshed;
+    rfc_7662_1_an_interface_learns_whether_a_token_for_it_stands;
 }
