@@ -4,6 +4,7 @@ use idp_protocol::client::Client;
 use idp_protocol::jose::Algorithm;
 use idp_protocol::jwe::{self, Content, Management};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::client_keys::{self, Keys};
 use super::reply::Failure;
@@ -48,6 +49,24 @@ pub(crate) async fn token(
     encrypted(state, client, signed, wish).await
 }
 
+/// Encrypts claims as they are (RFC 7519 §7.1), for a client that registered no signature.
+///
+/// # Errors
+/// As [`token`].
+pub(crate) async fn claims(
+    state: &State,
+    client: &Client,
+    wish: Wish<'_>,
+    claims: &impl Serialize,
+) -> Result<String, Failure> {
+    let plain = serde_json::to_vec(claims).map_err(|cause| Failure::Server(cause.to_string()))?;
+    let keys = client_keys::of(state, client, None).await;
+    let sealed = receiver(state, client, &keys, wish).and_then(|(key, management, content)| {
+        jwe::encrypt(&plain, key, management, content, None).map_err(|cause| cause.to_string())
+    });
+    sealed.map_err(Failure::Server)
+}
+
 /// Encrypts a signed token, if the client registered that.
 pub(crate) async fn encrypted(
     state: &State,
@@ -75,15 +94,28 @@ pub(crate) fn encrypted_to(
     wish: Wish<'_>,
     iss: Option<&str>,
 ) -> Result<String, String> {
-    let Some(name) = wish.alg else { return Ok(signed) };
-    let management = Management::from_name(name);
+    if wish.alg.is_none() {
+        return Ok(signed);
+    }
+    let (key, management, content) = receiver(state, client, keys, wish)?;
+    jwe::encrypt_token(&signed, key, management, content, iss).map_err(|cause| cause.to_string())
+}
+
+/// To which key, and how.
+fn receiver<'k>(
+    state: &State,
+    client: &Client,
+    keys: &'k Keys<'_>,
+    wish: Wish<'_>,
+) -> Result<(&'k Value, Management, Content), String> {
+    let management = wish.alg.and_then(Management::from_name);
     let content = wish.enc.and_then(Content::from_name);
     // RFC 7517 §4.2, §4.4: of the right kind, and not for signatures.
     let fits = |management| keys.iter().find(|key| jwe::fits(key, management));
     let key = management.and_then(fits);
-    let (Some(management), Some(content), Some(key)) = (management, content, key) else {
-        let why = client_keys::problem(state, client);
-        return Err(format!("client {} has no key to encrypt to: {why}", client.client_id));
-    };
-    jwe::encrypt_token(&signed, key, management, content, iss).map_err(|cause| cause.to_string())
+    if let (Some(management), Some(content), Some(key)) = (management, content, key) {
+        return Ok((key, management, content));
+    }
+    let why = client_keys::problem(state, client);
+    Err(format!("client {} has no key to encrypt to: {why}", client.client_id))
 }

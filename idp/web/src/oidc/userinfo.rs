@@ -171,12 +171,15 @@ async fn as_registered(
     if signed.is_none() && alg.is_none() {
         return Ok(Released::Plain(released));
     }
+    let enc = client.userinfo_encrypted_response_enc.as_deref();
+    let wish = Wish { signed, alg, enc };
+    // OpenID Connect Registration §2: who registered no signature gets none inside.
+    if signed.is_none() {
+        return Ok(Released::Token(sealed::claims(state, client, wish, &released).await?));
+    }
     // OpenID Connect Core §5.3.2: a signed answer names its issuer and its audience.
     released.insert("iss".to_owned(), state.settings.issuer.clone().into());
     released.insert("aud".to_owned(), client.client_id.clone().into());
-    let enc = client.userinfo_encrypted_response_enc.as_deref();
-    let signed = signed.or(Some(&client.id_token_signed_response_alg));
-    let wish = Wish { signed, alg, enc };
     Ok(Released::Token(sealed::token(state, client, wish, "JWT", &released).await?))
 }
 

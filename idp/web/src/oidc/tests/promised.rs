@@ -110,7 +110,8 @@ async fn discovery_3_each_encryption_is_opened_by_its_key_alone(house: House) {
         let own = [Opener::new(management, &jwe::generate(management).unwrap()).unwrap()];
         for enc in all("enc") {
             let id = format!("{alg}.{enc}");
-            let mut more = json!({"jwks": {"keys": [own[0].jwk(), signer.jwk()]}});
+            let mut more = json!({"jwks": {"keys": [own[0].jwk(), signer.jwk()]},
+                "userinfo_signed_response_alg": "RS256"});
             for kind in kinds {
                 more[format!("{kind}_encrypted_response_alg")] = json!(alg);
                 more[format!("{kind}_encrypted_response_enc")] = json!(enc);

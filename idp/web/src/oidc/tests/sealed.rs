@@ -1,5 +1,7 @@
 //! Answers as signed and encrypted tokens, and encrypted request objects.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
 use idp_protocol::jose::{Algorithm, Signer, Unverified, generate};
 use idp_protocol::jwe::{self, Content, Management, Opener};
@@ -65,6 +67,7 @@ async fn rfc_7519_11_2_tokens_are_signed_then_encrypted_to_the_clients_key(house
             json!({"jwks": {"keys": [own.jwk(), signer.jwk()]},
             "id_token_encrypted_response_alg": alg, "id_token_encrypted_response_enc": enc,
             "userinfo_encrypted_response_alg": alg, "userinfo_encrypted_response_enc": enc,
+            "userinfo_signed_response_alg": "RS256",
             "authorization_encrypted_response_alg": alg,
             "authorization_encrypted_response_enc": enc}),
         )
@@ -149,9 +152,30 @@ async fn attack_12_an_encrypted_object_is_held_to_its_signature(house: House) {
     assert_eq!(ask(&house, &broken).await.query()["error"], "invalid_request_object");
 }
 
+async fn core_5_3_2_userinfo_without_a_signature_is_encrypted_as_it_is(house: House) {
+    let own = Management::EcdhEs;
+    let own = Opener::new(own, &jwe::generate(own).unwrap()).unwrap();
+    let (alg, enc) = (Management::EcdhEs.name(), Content::A128Gcm.name());
+    let keys = json!({"jwks": {"keys": [own.jwk()]}, "userinfo_encrypted_response_alg": alg,
+        "userinfo_encrypted_response_enc": enc});
+    register(&house, "plain", keys).await;
+    let tokens = tokens(&house, "plain").await;
+    let answer = house.userinfo(tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(answer.headers["content-type"], "application/jwt");
+    let plain = jwe::open(&[own], &answer.body).unwrap();
+    let claims: Value = serde_json::from_slice(&plain).unwrap();
+    assert_eq!(claims["sub"], super::house::claims(tokens["id_token"].as_str().unwrap())["sub"]);
+    assert_eq!(claims["name"], "林小满");
+    // RFC 7519 §5.2: the mark of a token inside would be wrong.
+    let head = answer.body.split('.').next().unwrap();
+    let head: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
+    assert!(head.get("cty").is_none(), "{head}");
+}
+
 on_both! {
     core_5_3_2_userinfo_is_signed_as_registered;
     rfc_7519_11_2_tokens_are_signed_then_encrypted_to_the_clients_key;
     rfc_9701_4_introspection_is_a_token_for_whoever_asks_for_one;
     attack_12_an_encrypted_object_is_held_to_its_signature;
+    core_5_3_2_userinfo_without_a_signature_is_encrypted_as_it_is;
 }
