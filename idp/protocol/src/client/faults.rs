@@ -112,7 +112,9 @@ impl Client {
                     .push("`response_types`: only those of OpenID Connect are offered.".to_owned());
                 continue;
             };
-            if kind.code && !self.may("authorization_code") && self.response_types.len() > 1 {
+            // `code` is what stands there when nothing is said, of who uses no browser, too.
+            let said = self.response_types.len() > 1 || self.may("implicit");
+            if kind.code && !self.may("authorization_code") && said {
                 faults.push(format!("`response_types`: `{name}` needs `authorization_code`."));
             }
             if kind.front() && !self.may("implicit") {

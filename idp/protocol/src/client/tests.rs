@@ -24,6 +24,35 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
+fn registration_2_a_response_type_has_its_grant() {
+    let faults = |grants: &[&str], types: &[&str]| {
+        let sent = json!({"redirect_uris": ["https://a.example/cb"], "grant_types": grants,
+            "response_types": types});
+        Client::from_json(sent).err().unwrap_or_default().len()
+    };
+    assert_eq!(faults(&["implicit"], &["code"]), 1, "it could never sign anybody in");
+    assert_eq!(faults(&["implicit"], &["id_token"]), 0);
+    assert_eq!(faults(&["implicit"], &["code id_token"]), 1);
+    assert_eq!(faults(&["authorization_code"], &["code id_token"]), 1);
+    assert_eq!(faults(&["authorization_code", "implicit"], &["code", "code id_token"]), 0);
+    // What is not said is `code`, of who uses no browser, too (RFC 7591 §2).
+    assert_eq!(faults(&["client_credentials"], &["code"]), 0);
+}
+
+#[test]
+fn fapi_ciba_5_2_2_whoever_must_sign_has_registered_with_what() {
+    let faults = |more: serde_json::Value| {
+        let mut sent = json!({"policy": "ciba", "grant_types": [crate::ciba::GRANT],
+            "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example",
+            "backchannel_token_delivery_mode": "poll"});
+        sent.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Client::from_json(sent).err().unwrap_or_default()
+    };
+    assert_eq!(faults(json!({})), ["Signed requests need `jwks` or `jwks_uri`."]);
+    assert!(faults(json!({"jwks_uri": "https://a.example/jwks.json"})).is_empty());
+}
+
+#[test]
 fn core_8_1_two_hosts_without_a_registered_sector_share_it_with_nobody() {
     let uris = json!(["https://a.example/cb", "https://b.example/cb"]);
     let sector = |more: serde_json::Value| {
