@@ -209,8 +209,9 @@ impl App {
         let hall = hall::router(config, &db, &ambient, &engine, &web)
             .await?
             .layer(middleware::from_fn(crate::ports::shown))
+            .merge(crate::health::router(&db))
             .layer(middleware::from_fn_with_state(web.clone(), idp_web::router::arrived));
-        let router = idp_web::router(web.clone()).merge(hall).merge(crate::health::router(&db));
+        let router = idp_web::router(web.clone()).merge(hall);
         let seal = Some(&config.audit)
             .filter(|audit| audit.checkpoint_minutes > 0 && audit.checkpoint != PathBuf::new());
         let seal = seal.map(|audit| {

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse as _;
+use http::{StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use idp_web::certificate::Chain;
@@ -119,6 +121,21 @@ async fn over_tls(
     connection(stream, peer, chain, router, shutdown).await;
 }
 
+/// Whether a request is for one host (RFC 9112 §3.2) and of one caller: of two lines a proxy before
+/// us may have read the other one.
+fn unambiguous<B>(request: &http::Request<B>) -> bool {
+    let headers = request.headers();
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (None, None) => request.version() < http::Version::HTTP_11,
+        (Some(host), None) => {
+            host.as_bytes().is_empty() || http::uri::Authority::try_from(host.as_bytes()).is_ok()
+        }
+        _ => false,
+    };
+    host && headers.get_all(header::AUTHORIZATION).iter().nth(1).is_none()
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
@@ -133,7 +150,12 @@ async fn connection(
             request.extensions_mut().insert(chain.clone());
         }
         let router = router.clone();
-        arriving::answered(async move |request| router.oneshot(request).await, request)
+        let plain = unambiguous(&request);
+        let service = async move |request| match plain {
+            true => router.oneshot(request).await,
+            false => Ok(StatusCode::BAD_REQUEST.into_response()),
+        };
+        arriving::answered(service, request)
     });
     let mut http1 = hyper::server::conn::http1::Builder::new();
     http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(HEADER_BYTES);

@@ -79,6 +79,11 @@ pub async fn arrived(
     let id = interaction::of(&state, &mut request);
     let mut response = next.run(request).await;
     interaction::name(&mut response, id);
+    if state.settings.secure {
+        // RFC 6797 §7.1: a browser that came over TLS once never comes without it.
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     response
 }
 
@@ -88,15 +93,10 @@ async fn headers(state: extract::State<State>, request: Request, next: Next) -> 
     // Nothing of ours has a NUL in its name, and PostgreSQL has no text with it.
     let named = !request.uri().path().contains("%00");
     let mut response = if named {
-        arrived(state.clone(), request, next).await
+        arrived(state, request, next).await
     } else {
         StatusCode::NOT_FOUND.into_response()
     };
-    if state.settings.secure {
-        // RFC 6797 §7.1: a browser that came over TLS once never comes without it.
-        let year = HeaderValue::from_static("max-age=31536000");
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
-    }
     let framed = response.extensions().get::<Framed>().is_some();
     for (name, value) in DEFAULTS {
         if framed && *name == header::X_FRAME_OPTIONS {

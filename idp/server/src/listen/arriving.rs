@@ -187,6 +187,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rfc9112_3_2_a_request_is_for_one_host_and_of_one_caller() {
+        for (version, lines, right) in [
+            ("1.1", "host: h", true),
+            ("1.1", "host: [::1]:8443", true),
+            ("1.1", "host:", true),
+            ("1.0", "accept: */*", true),
+            ("1.1", "host: h\r\nauthorization: a", true),
+            ("1.1", "accept: */*", false),
+            ("1.1", "host: h\r\nhost: h", false),
+            ("1.0", "host: h\r\nhost: g", false),
+            ("1.1", "host: a b<>", false),
+            ("1.1", "host: h\r\nauthorization: a\r\nauthorization: b", false),
+        ] {
+            let mut stream = TcpStream::connect(server().await).await.unwrap();
+            let head = format!("POST /read HTTP/{version}\r\n{lines}\r\nconnection: close\r\n");
+            let whole = format!("{head}content-length: 2\r\n\r\nab");
+            stream.write_all(whole.as_bytes()).await.unwrap();
+            let heard = heard(&mut stream).await;
+            assert_eq!(heard.contains(" 200 OK"), right, "{lines:?}: {heard}");
+            assert_eq!(heard.contains(" 400 Bad Request"), !right, "{lines:?}: {heard}");
+        }
+    }
+
+    #[tokio::test]
     async fn rfc9112_9_6_a_refusal_is_heard_by_who_still_sends_and_the_connection_lives() {
         let mut stream = begun("/refuse", "content-length: 8388608").await;
         for _ in 0..128 {

@@ -73,6 +73,21 @@ async fn rfc_9325_3_old_versions_and_weak_suites_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rfc_6797_7_1_over_tls_every_answer_asks_for_tls_ever_after() {
+    let place = Place::new("").await;
+    let client = place.client().build().unwrap();
+    for path in ["/", "/items", "/cases", "/desk", "/api/items", "/health/live", "/nothing"] {
+        let answer = client.get(place.at(path)).send().await.unwrap();
+        assert!(answer.headers().contains_key("strict-transport-security"), "{path}");
+    }
+    for path in ["/oauth2/jwks", "/oauth2/authorize", "/oauth2/userinfo", "/account"] {
+        let answer = client.get(place.at(path)).send().await.unwrap();
+        let told = answer.headers().get_all("strict-transport-security").iter().count();
+        assert_eq!(told, 1, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rfc_8705_5_certificates_are_asked_for_at_the_second_listener_only() {
     let place = Place::new("mtls").await;
     let document: Value = place
