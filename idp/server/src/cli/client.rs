@@ -29,33 +29,39 @@ enum Command {
     )]
     Create(Create),
     /// Lists partners.
+    #[command(after_help = "Example: tongban client list --json")]
     List {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
     },
     /// Shows a registration.
+    #[command(after_help = "Example: tongban client show 01a21ec1-a945-7706-9c25-cf78c1dd240b")]
     Show {
         /// The client id.
         client_id: String,
     },
     /// Overwrites a registration from a file.
+    #[command(after_help = "Example: tongban client update --from partner.json")]
     Update {
         /// Registration as JSON (RFC 7591 names), with its `client_id`.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
     },
     /// Removes a partner; its tokens stop at once.
+    #[command(after_help = "Example: tongban client delete 01a21ec1-a945-7706-9c25-cf78c1dd240b")]
     Delete {
         /// The client id.
         client_id: String,
     },
     /// Keeps a partner out until `enable`; its tokens stop at once.
+    #[command(after_help = "Example: tongban client disable 01a21ec1-a945-7706-9c25-cf78c1dd240b")]
     Disable {
         /// The client id.
         client_id: String,
     },
     /// Lets a disabled partner in again.
+    #[command(after_help = "Example: tongban client enable 01a21ec1-a945-7706-9c25-cf78c1dd240b")]
     Enable {
         /// The client id.
         client_id: String,
@@ -77,7 +83,7 @@ struct Create {
     #[arg(long = "redirect-uri")]
     redirect_uris: Vec<String>,
     /// Rules by which the client lives.
-    #[arg(long)]
+    #[arg(long, value_parser = ["openid", "fapi2", "fapi2-message-signing", "ciba"])]
     policy: Option<String>,
     /// Prints the registration as JSON.
     #[arg(long)]

@@ -26,12 +26,14 @@ pub(super) enum Command {
         json: bool,
     },
     /// Lists tokens that can still be used, without their secrets.
+    #[command(after_help = "Example: tongban client token list --json")]
     List {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
     },
     /// Takes a token back.
+    #[command(after_help = "Example: tongban client token revoke 8Qm2vTz0")]
     Revoke {
         /// Its id, as `list` prints it.
         id: String,

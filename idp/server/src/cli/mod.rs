@@ -50,8 +50,10 @@ enum Command {
     /// Opens a backup into a new directory and proves it.
     Restore(backup::RestoreArgs),
     /// Prints the commented configuration with every default.
+    #[command(after_help = "Example: tongban config > tongban.toml")]
     Config,
     /// Prints a fresh master secret for `[secrets]`.
+    #[command(after_help = "Example: tongban secret > /etc/tongban/master")]
     Secret,
     /// Partners (relying parties).
     Client(client::ClientArgs),
@@ -206,5 +208,55 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::CompilePlugin(args) => compile::run(&args),
         Command::Load(args) => load::run(args).await,
         Command::Simulator(args) => simulator::run(args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Every command that does something, with the words that lead to it.
+    fn leaves(command: &clap::Command, before: &[&str], found: &mut Vec<(String, String)>) {
+        let path = [before, &[command.get_name()]].concat();
+        let mut parts = command.get_subcommands().filter(|part| !part.is_hide_set()).peekable();
+        if parts.peek().is_none() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.push((path.join(" "), help));
+        }
+        for part in parts {
+            leaves(part, &path, found);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_it_takes() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), &[], &mut found);
+        assert!(found.len() > 30, "{found:?}");
+        for (path, help) in found {
+            let examples = help.lines().filter_map(|line| line.find(&path).map(|at| &line[at..]));
+            let examples: Vec<&str> = examples.collect();
+            assert!(help.starts_with("Example") && !examples.is_empty(), "{path}: {help}");
+            for example in examples {
+                let line = example.split(" > ").next().unwrap();
+                let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+                let taken = Cli::try_parse_from(words);
+                assert!(taken.is_ok(), "{line}: {}", taken.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_that_there_is_not_is_wrong_usage() {
+        let words = |policy| ["tongban", "client", "create", "--name", "x", "--policy", policy];
+        for policy in ["openid", "fapi2", "fapi2-message-signing", "ciba"] {
+            assert!(Cli::try_parse_from(words(policy)).is_ok());
+            let read: Result<idp_protocol::client::Policy, _> =
+                serde_json::from_value(policy.into());
+            assert!(read.is_ok(), "{policy}");
+        }
+        assert_eq!(Cli::try_parse_from(words("bad")).unwrap_err().exit_code(), 2);
     }
 }
