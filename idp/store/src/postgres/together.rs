@@ -2,14 +2,16 @@
 //! a commit, cost more than what the statement does. Nobody waits for a group to fill; it is what
 //! came while the last ones ran.
 
+mod bind;
+
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, PgPool, Postgres, Row as _};
+use sqlx::{PgPool, Postgres, Row as _};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{error::Elapsed, timeout};
 
@@ -23,6 +25,9 @@ const GROUP: usize = 64;
 /// says nothing for so long has died without a word (a wall between forgot it, the server's machine
 /// is gone), which TCP may find out a quarter of an hour later, while everybody waits behind it.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long a worker waits that got no connection.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a connection waits for the next group. Then it is the pool's, which ends what nobody
 /// uses before a wall between forgets it.
@@ -72,6 +77,29 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     wake: Notify,
+    /// Workers that have a connection.
+    served: AtomicUsize,
+}
+
+/// A connection of a worker's, counted.
+struct Served {
+    connection: PoolConnection<Postgres>,
+    _counted: Counted,
+}
+
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.served.fetch_add(1, SeqCst);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.served.fetch_sub(1, SeqCst);
+    }
 }
 
 impl Shared {
@@ -96,6 +124,34 @@ impl Shared {
         let groups = std::mem::take(&mut self.queue().groups);
         for job in groups.into_iter().flat_map(|group| group.jobs) {
             job.fail(StoreError::Database(cause.to_owned()));
+        }
+    }
+
+    fn waits(&self) -> bool {
+        !self.queue().groups.is_empty()
+    }
+
+    fn is_served(&self) -> bool {
+        self.served.load(SeqCst) > 0
+    }
+
+    /// Until something waits, which stays where it is; false when nobody can ask any more.
+    async fn something_waits(&self) -> bool {
+        loop {
+            if self.waits() {
+                // The wake was meant for one who takes.
+                self.wake.notify_one();
+                if !self.is_served() {
+                    return true;
+                }
+                tokio::task::yield_now().await;
+                if self.waits() {
+                    return true;
+                }
+            } else if self.queue().closed {
+                return false;
+            }
+            self.wake.notified().await;
         }
     }
 
@@ -142,8 +198,9 @@ impl Together {
         let shared = Arc::new(Shared::default());
         for _ in 0..workers {
             let pool = pool.clone();
-            let worker = Worker { pool, attempts, connection: None, silent: false };
-            tokio::spawn(worker.run(shared.clone()));
+            let shared = shared.clone();
+            let worker = Worker { pool, attempts, shared, connection: None, silent: false };
+            tokio::spawn(worker.run());
         }
         Self(Arc::new(Handle(shared)))
     }
@@ -180,19 +237,19 @@ fn gone(statement: &Statement) -> StoreError {
 struct Worker {
     pool: PgPool,
     attempts: u32,
+    shared: Arc<Shared>,
     /// Kept from group to group: a pool would ask whether it lives each time it comes back.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<Served>,
     /// Nothing was said to one of this group.
     silent: bool,
 }
 
 impl Worker {
-    async fn run(mut self, shared: Arc<Shared>) {
-        while let Some(Group { statement, mut jobs }) = self.next(&shared).await {
+    async fn run(mut self) {
+        while let Some(Group { statement, mut jobs }) = self.next().await {
             jobs.sort_by(in_order);
             self.silent = false;
             if let Some(text) = statement.together.filter(|_| jobs.len() > 1)
-                && self.connected().await.is_ok()
                 && let Ok(answers) = self.together(statement, text, &jobs).await
             {
                 for (job, rows) in jobs.drain(..).zip(answers) {
@@ -211,7 +268,6 @@ impl Worker {
                     let cause = format!("{}: {cause}", statement.name);
                     jobs.push(job);
                     jobs.drain(..).for_each(|job| job.fail(StoreError::Database(cause.clone())));
-                    shared.fail(&cause);
                     break;
                 }
                 match job {
@@ -224,22 +280,37 @@ impl Worker {
         }
     }
 
-    async fn next(&mut self, shared: &Shared) -> Option<Group> {
-        if self.connection.is_some() {
-            if let Ok(taken) = timeout(KEPT, shared.take()).await {
-                return taken;
+    /// The next group, taken with a connection in hand: one for whom the server has none keeps
+    /// nobody from an answer.
+    async fn next(&mut self) -> Option<Group> {
+        loop {
+            if self.connection.is_some() {
+                if let Ok(taken) = timeout(KEPT, self.shared.take()).await {
+                    return taken;
+                }
+                self.connection = None;
             }
-            self.connection = None;
+            if !self.shared.something_waits().await {
+                return None;
+            }
+            if let Err(cause) = self.connected().await.map(drop) {
+                if !self.shared.is_served() {
+                    self.shared.fail(&cause.to_string());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
         }
-        shared.take().await
     }
 
     async fn connected(&mut self) -> Result<&mut PoolConnection<Postgres>, StoreError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.pool.acquire().await.map_err(failed)?,
+        let served = match self.connection.take() {
+            Some(served) => served,
+            None => {
+                let connection = self.pool.acquire().await.map_err(failed)?;
+                Served { connection, _counted: Counted::new(&self.shared) }
+            }
         };
-        Ok(self.connection.insert(connection))
+        Ok(&mut self.connection.insert(served).connection)
     }
 
     /// A connection that broke is not used again, nor one that says nothing.
@@ -251,7 +322,7 @@ impl Worker {
         let Ok(outcome) = outcome else {
             self.silent = true;
             // Given back, it would keep its place in the pool until it has answered.
-            drop(self.connection.take().map(PoolConnection::detach));
+            drop(self.connection.take().map(|served| served.connection.detach()));
             return Err(silence(statement));
         };
         if matches!(outcome, Err(StoreError::Retry)) {
@@ -267,7 +338,7 @@ impl Worker {
         jobs: &[Job],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         let connection = self.connected().await?;
-        let found = sqlx::query_with(text, arguments(jobs)?).fetch_all(&mut **connection);
+        let found = sqlx::query_with(text, bind::arguments(jobs)?).fetch_all(&mut **connection);
         let found = timeout(SILENCE, found).await;
         let found = self
             .seen(statement, found.map(|found| found.map_err(|cause| named(statement, cause))))?;
@@ -323,35 +394,4 @@ fn in_order(one: &Job, other: &Job) -> Ordering {
         })
     }
     texts(one).cmp(texts(other))
-}
-
-/// An array of each argument.
-fn arguments(jobs: &[Job]) -> Result<PgArguments, StoreError> {
-    let mut bound = PgArguments::default();
-    for (index, kind) in jobs.first().map(Job::args).unwrap_or_default().iter().enumerate() {
-        let column = jobs.iter().filter_map(|job| job.args().get(index));
-        let added = match kind {
-            Value::Text(_) => bound.add(column.map(text).collect::<Result<Vec<_>, _>>()?),
-            Value::Int(_) => bound.add(column.map(int).collect::<Result<Vec<_>, _>>()?),
-            Value::Blob(_) => bound.add(column.map(blob).collect::<Result<Vec<_>, _>>()?),
-        };
-        added.map_err(|cause| StoreError::Data(cause.to_string()))?;
-    }
-    Ok(bound)
-}
-
-fn text(value: &Value) -> Result<Option<&str>, StoreError> {
-    if let Value::Text(text) = value { Ok(text.as_deref()) } else { Err(mixed()) }
-}
-
-fn int(value: &Value) -> Result<Option<i64>, StoreError> {
-    if let Value::Int(number) = value { Ok(*number) } else { Err(mixed()) }
-}
-
-fn blob(value: &Value) -> Result<Option<&[u8]>, StoreError> {
-    if let Value::Blob(bytes) = value { Ok(bytes.as_deref()) } else { Err(mixed()) }
-}
-
-fn mixed() -> StoreError {
-    StoreError::Data("an argument is of another kind than its neighbours'".to_owned())
 }

@@ -351,6 +351,61 @@ async fn a_connection_that_fell_silent_holds_nobody_up() {
     assert_eq!(once("b").await.unwrap(), 0);
 }
 
+/// A way to a server that has room for some connections only (53300, `too_many_connections`).
+async fn narrow(to: String, room: usize) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for count in 1.. {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let to = to.clone();
+            tokio::spawn(async move {
+                if count <= room {
+                    let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    return;
+                }
+                let mut asked = [0; 1024];
+                // Whether it speaks TLS comes first.
+                if near.read(&mut asked).await.unwrap() == 8 {
+                    near.write_all(b"N").await.unwrap();
+                    let _ = near.read(&mut asked).await;
+                }
+                let refused = b"E\0\0\0\x28SFATAL\0VFATAL\0C53300\0Mno room here\0\0";
+                near.write_all(refused).await.unwrap();
+            });
+        }
+    });
+    port
+}
+
+/// A worker for which the server has no connection leaves the work to those that have one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_no_connection_keeps_nobody_from_an_answer() {
+    let Some(server) = crate::engines::server() else { return };
+    let url = idp_store::testing::fresh_postgres_url(&server).await.unwrap();
+    let (address, name) = url.split_once("://").unwrap().1.rsplit_once('/').unwrap();
+    let (user, host) = address.rsplit_once('@').unwrap();
+    let port = narrow(host.to_owned(), 3).await;
+    let url = format!("postgres://{user}@127.0.0.1:{port}/{name}");
+    let options = idp_store::Options { url, connections: 4, vault: crate::engines::vault() };
+    let db = idp_store::Db::open(options).await.unwrap();
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(8);
+    let tasks = (0..50_i64).map(|n| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            while tokio::time::Instant::now() < until {
+                assert_eq!(db.ask(&ONE, args![n].to_vec()).await.unwrap().len(), 1);
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
 async fn two_processes_share_a_file(fresh: Fresh) {
     let Some(directory) = &fresh.file else { return };
     let url = format!("sqlite://{}", directory.path().join("t.sqlite").display());
