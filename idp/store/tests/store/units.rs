@@ -404,6 +404,12 @@ async fn who_gets_no_connection_keeps_nobody_from_an_answer() {
     for task in tasks.collect::<Vec<_>>() {
         task.await.unwrap();
     }
+    // Where little is asked, too: the wake of one that cannot answer goes on to one that can.
+    for n in 0..20 {
+        let asked = db.ask(&ONE, args![n].to_vec());
+        let patience = std::time::Duration::from_secs(2);
+        assert_eq!(tokio::time::timeout(patience, asked).await.unwrap().unwrap().len(), 1);
+    }
 }
 
 async fn two_processes_share_a_file(fresh: Fresh) {

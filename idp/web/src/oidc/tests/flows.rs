@@ -367,6 +367,8 @@ async fn rfc_8252_8_6_where_any_program_may_listen_the_person_is_asked_each_time
         // A developer's page, and one whose secret tells it from others.
         ("page", "web", "none", local, false),
         ("secret", "native", "client_secret_basic", local, false),
+        // RFC 8252 §7.2: an address that only the app of its house can claim.
+        ("claimed", "native", "none", BACK, false),
     ] {
         house
             .register(json!({"client_id": id, "application_type": kind, "redirect_uris": [uri],
