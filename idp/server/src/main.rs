@@ -13,7 +13,8 @@ fn main() -> ExitCode {
 }
 
 /// The allocator asks for pages of 2 MiB, which the kernel fills as a whole: an idle server then
-/// holds ten megabytes that nothing stands in. Nothing was slower without them (docs/benchmarks.md).
+/// holds ten megabytes that nothing stands in. Without them a request costs a few percent more
+/// (docs/benchmarks.md).
 #[cfg(target_os = "linux")]
 fn small_pages() {
     // A kernel without them says no, and there is nothing to switch off.
