@@ -21,6 +21,18 @@ fn checked(query: &str) -> Result<Request, ErrorCode> {
 }
 
 #[test]
+fn registration_2_levels_that_a_client_always_wants_hold_over_the_back_channel() {
+    let floor = client(&json!({"default_acr_values": ["urn:tongban:proofing:4"]}));
+    let wanted = |query: &str| {
+        let parameters = Parameters::parse(query.as_bytes()).unwrap();
+        check(&floor, &parameters, ISSUER).unwrap().acr
+    };
+    assert_eq!(wanted("scope=openid&login_hint=x").proofing, 4);
+    let named = wanted("scope=openid&login_hint=x&acr_values=urn:tongban:auth:2");
+    assert_eq!((named.proofing, named.auth), (0, 2));
+}
+
+#[test]
 fn ciba_7_1_a_request_has_one_hint_and_a_short_message() {
     let request = checked("scope=openid+other&login_hint=x&binding_message=1234").unwrap();
     assert_eq!((request.scope.text().as_str(), request.life), ("openid", LIFE));

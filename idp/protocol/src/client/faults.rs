@@ -267,13 +267,19 @@ impl Client {
         }
     }
 
+    /// Whether its requests, or those over the back channel, are taken signed only (RFC 9101 §10.5,
+    /// FAPI-CIBA §5.2.2).
+    pub(super) fn must_sign(&self) -> bool {
+        let rules = self.rules();
+        rules.signed_request || rules.signed_backchannel && self.may(crate::ciba::GRANT)
+    }
+
     /// Whether it has said that it will sign, or show a certificate of a key that it registers.
     fn signs(&self) -> bool {
         matches!(
             self.token_endpoint_auth_method,
             AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth
-        ) || self.rules().signed_request
-            || self.rules().signed_backchannel && self.may(crate::ciba::GRANT)
+        ) || self.must_sign()
             || self.may(crate::assertion::GRANT)
             || self.request_object_signing_alg.is_some()
             || self.backchannel_authentication_request_signing_alg.is_some()

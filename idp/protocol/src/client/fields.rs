@@ -55,11 +55,8 @@ impl Client {
         self.signing_faults(&mut faults);
         self.encryption_faults(&mut faults);
         self.source_faults(&mut faults);
-        let rules = self.rules();
         // RFC 9101 §10.5, FAPI-CIBA §5.2.2: whoever must sign has registered with what.
-        let signs =
-            rules.signed_request || rules.signed_backchannel && self.may(crate::ciba::GRANT);
-        if signs && self.jwks.is_none() && self.jwks_uri.is_none() {
+        if self.must_sign() && self.jwks.is_none() && self.jwks_uri.is_none() {
             faults.push("Signed requests need `jwks` or `jwks_uri`.".to_owned());
         }
         faults

@@ -70,7 +70,7 @@ async fn unread(state: &State, headers: &HeaderMap, sent: &[u8], error: Protocol
     };
     match told.await {
         Some(response) => response,
-        None => Failure::from(error.clone()).page(state, headers),
+        None => Failure::from(error).page(state, headers),
     }
 }
 
